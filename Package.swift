@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+// The staircase: each target may import only what stands above it.
+let package = Package(
+    name: "swift-mtls",
+    products: [
+        .library(name: "MTLSClient", targets: ["MTLSClient"]),
+        .library(name: "MTLSTestKit", targets: ["MTLSTestKit"]),
+        .executable(name: "mtls", targets: ["mtls"]),
+        // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
+        // has to be a shared object, and SwiftPM makes those only of products.
+        .library(name: "CountingModule", type: .dynamic, targets: ["CountingModule"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    ],
+    targets: [
+        .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
+        .systemLibrary(name: "CP11Kit", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+
+        .target(name: "SecretMemory", swiftSettings: settings),
+        .target(name: "GnuTLS", dependencies: ["CGnuTLS", "SecretMemory"], swiftSettings: settings),
+        .target(name: "PKCS11", dependencies: ["CP11Kit", "SecretMemory"], swiftSettings: settings),
+        .target(
+            name: "MTLSCore",
+            dependencies: [.product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
+        .target(
+            name: "MTLSIdentity",
+            dependencies: ["GnuTLS", "PKCS11", "MTLSCore", "SecretMemory", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: settings),
+        .target(
+            name: "GnuTLSNIO",
+            dependencies: [
+                "GnuTLS", "MTLSCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "MTLSClient",
+            dependencies: [
+                "GnuTLS", "PKCS11", "MTLSCore", "MTLSIdentity", "GnuTLSNIO", "SecretMemory",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "DevPKI",
+            dependencies: ["GnuTLS", "MTLSIdentity", "MTLSCore", "SecretMemory"],
+            swiftSettings: settings),
+        .target(
+            name: "MTLSTestKit",
+            dependencies: [
+                "MTLSClient", "MTLSIdentity", "MTLSCore", "GnuTLSNIO", "GnuTLS", "PKCS11", "DevPKI", "SecretMemory",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .executableTarget(
+            name: "mtls",
+            dependencies: ["CommandLineOptions", "MTLSClient"],
+            swiftSettings: settings),
+        .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
+    ]
+)

@@ -1,0 +1,18 @@
+#ifndef SWIFT_MTLS_CGNUTLS_H
+#define SWIFT_MTLS_CGNUTLS_H
+
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/pkcs11.h>
+#include <gnutls/pkcs12.h>
+#include <gnutls/x509.h>
+#include <string.h>
+
+/* Each of these stands for a macro or a function type that Swift cannot import. */
+
+static inline unsigned cgnutls_info_algorithm_of_flags(unsigned flags) {
+    return (unsigned)GNUTLS_FLAGS_TO_SIGN_ALGO(flags);
+}
+
+#endif

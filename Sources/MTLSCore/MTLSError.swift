@@ -1,0 +1,231 @@
+/// What every operation of this package throws: one type, told apart by ``code``.
+///
+/// The texts name the file, token or host that is concerned and never hold a secret. Bytes that came from a peer or a
+/// token are escaped.
+public struct MTLSError: Error, Sendable {
+    /// How far a request had come.
+    public enum Phase: String, Sendable, CaseIterable {
+        /// The request and its options were examined; nothing was done yet.
+        case prepare
+        /// The client's certificate and key were looked for.
+        case identity
+        /// The trust anchors were loaded.
+        case trust
+        /// The request waited for a connection of the pool.
+        case wait
+        /// The host's name was resolved.
+        case resolve
+        /// The transport connection was made.
+        case connect
+        /// A proxy was asked for a tunnel.
+        case proxy
+        /// The TLS handshake was in progress.
+        case handshake
+        /// The server's certificate was examined.
+        case verify
+        /// The client's key was asked for a signature.
+        case sign
+        /// The request was being sent.
+        case request
+        /// The response was awaited or being read.
+        case response
+    }
+
+    /// Who can mend it.
+    public enum Fault: String, Sendable, CaseIterable {
+        /// The program or person that made the request.
+        case caller
+        /// The token, its module, or its PIN.
+        case token
+        /// The server.
+        case peer
+        /// What lies between.
+        case network
+        /// This package: please report it.
+        case us
+    }
+
+    /// What went wrong, stable across releases.
+    public let code: Code
+    /// How far the request had come.
+    public let phase: Phase
+    /// Who can mend it.
+    public let fault: Fault
+    /// One line without a line break, for people.
+    public let message: String
+    /// What to do about it, where there is something to do.
+    public let advice: String?
+    /// The origin that was asked, as `https://host:port`, where one was.
+    public internal(set) var origin: String?
+    /// What was thrown beneath, where there was something.
+    public let underlying: (any Error)?
+
+    /// Makes an error.
+    ///
+    /// - Parameters:
+    ///   - code: What went wrong.
+    ///   - phase: How far the request had come.
+    ///   - fault: Who can mend it.
+    ///   - message: One line for people, with no secret in it. Control characters are escaped.
+    ///   - advice: What to do about it.
+    ///   - origin: The origin that was asked.
+    ///   - underlying: What was thrown beneath.
+    public init(
+        _ code: Code, phase: Phase, fault: Fault, _ message: String, advice: String? = nil, origin: String? = nil,
+        underlying: (any Error)? = nil
+    ) {
+        self.code = code
+        self.phase = phase
+        self.fault = fault
+        self.message = Printable.escape(message)
+        self.advice = advice.map(Printable.escape)
+        self.origin = origin
+        self.underlying = underlying
+    }
+
+    /// A name for this kind of error, out of a bounded set, for the labels of metrics.
+    public var shortDescription: String { code.rawValue }
+
+    /// The same error, said of `origin`, unless it names one already.
+    package func at(_ origin: String) -> MTLSError {
+        var copy = self
+        copy.origin = copy.origin ?? origin
+        return copy
+    }
+}
+
+extension MTLSError: CustomStringConvertible {
+    /// The message, the origin and the advice in one line.
+    public var description: String {
+        var text = message
+        if let origin { text += " [\(origin)]" }
+        if let advice { text += " (\(advice))" }
+        return text
+    }
+}
+
+extension MTLSError {
+    /// A stable name for what went wrong. The set is open: new codes come with new releases.
+    public struct Code: RawRepresentable, Hashable, Sendable, CustomStringConvertible {
+        /// The printable name, such as `token.pinIncorrect`.
+        public let rawValue: String
+        /// Makes a code of one's own, for a connector or an identity source of one's own.
+        public init(rawValue: String) { self.rawValue = rawValue }
+        /// The printable name.
+        public var description: String { rawValue }
+    }
+}
+
+extension MTLSError.Code {
+    private init(_ rawValue: String) { self.init(rawValue: rawValue) }
+
+    /// The URL cannot be used.
+    public static let urlInvalid = Self("url.invalid")
+    /// The request cannot be sent as it is: a header, method or body that HTTP does not allow.
+    public static let requestInvalid = Self("request.invalid")
+    /// The client was shut down.
+    public static let clientClosed = Self("client.closed")
+    /// The task that made the request was cancelled.
+    public static let cancelled = Self("request.cancelled")
+
+    /// The file of a certificate, key or passphrase cannot be read.
+    public static let identityFileUnreadable = Self("identity.fileUnreadable")
+    /// A certificate or key is not in a form that can be read.
+    public static let identityMalformed = Self("identity.malformed")
+    /// The key is encrypted and no passphrase was given.
+    public static let passphraseMissing = Self("identity.passphraseMissing")
+    /// The passphrase does not open the key.
+    public static let passphraseIncorrect = Self("identity.passphraseIncorrect")
+    /// The key does not belong to the certificate.
+    public static let keyMismatch = Self("identity.keyMismatch")
+    /// The server asked for a client certificate and none could be sent.
+    public static let identityUnusable = Self("identity.unusable")
+
+    /// The token's URI breaks the rules of RFC 7512.
+    public static let tokenURIInvalid = Self("token.uriInvalid")
+    /// The PKCS#11 module is missing or cannot be loaded.
+    public static let tokenModuleUnavailable = Self("token.moduleUnavailable")
+    /// No token matches the URI.
+    public static let tokenNotFound = Self("token.notFound")
+    /// More than one token, key or certificate matches the URI.
+    public static let tokenAmbiguous = Self("token.ambiguous")
+    /// The token has no such key or certificate.
+    public static let tokenObjectNotFound = Self("token.objectNotFound")
+    /// The token needs a PIN and none was given.
+    public static let pinMissing = Self("token.pinMissing")
+    /// The token refused the PIN. It is not tried again.
+    public static let pinIncorrect = Self("token.pinIncorrect")
+    /// The token's PIN is locked, or its last try is left and nobody vouched for the PIN.
+    public static let pinLocked = Self("token.pinLocked")
+    /// The token was removed.
+    public static let tokenRemoved = Self("token.removed")
+    /// The token answered with an error.
+    public static let tokenFailed = Self("token.failed")
+    /// The token, or a signer, returned a signature that its certificate's public key does not verify.
+    public static let signatureInvalid = Self("token.signatureInvalid")
+    /// The token cannot make a signature that TLS needs.
+    public static let mechanismMissing = Self("token.mechanismMissing")
+
+    /// The file of trust anchors cannot be read, or holds none.
+    public static let trustUnreadable = Self("trust.unreadable")
+    /// The server's chain leads to no trust anchor.
+    public static let issuerUnknown = Self("tls.issuerUnknown")
+    /// A certificate of the server's chain has expired.
+    public static let certificateExpired = Self("tls.certificateExpired")
+    /// A certificate of the server's chain is not valid yet.
+    public static let certificateNotYetValid = Self("tls.certificateNotYetValid")
+    /// The server's certificate is for other names.
+    public static let nameMismatch = Self("tls.nameMismatch")
+    /// A certificate of the server's chain was revoked.
+    public static let certificateRevoked = Self("tls.certificateRevoked")
+    /// A certificate of the server's chain rests on an algorithm or key that is too weak.
+    public static let certificateWeak = Self("tls.certificateWeak")
+    /// The server's certificate is not for servers.
+    public static let purposeMismatch = Self("tls.purposeMismatch")
+    /// The server's chain is refused for another reason, which the message tells.
+    public static let certificateInvalid = Self("tls.certificateInvalid")
+    /// The server rejected the client's certificate.
+    public static let clientCertificateRejected = Self("tls.clientCertificateRejected")
+    /// The server demands a client certificate and none was configured.
+    public static let clientCertificateRequired = Self("tls.clientCertificateRequired")
+    /// The handshake failed.
+    public static let handshakeFailed = Self("tls.handshakeFailed")
+    /// The TLS connection broke down after its handshake.
+    public static let tlsFailed = Self("tls.failed")
+    /// The TLS options contradict each other or are unknown.
+    public static let tlsOptionsInvalid = Self("tls.optionsInvalid")
+    /// A connector returned a connection that is not authenticated for an origin that demands it.
+    public static let connectionInsecure = Self("connect.insecure")
+
+    /// The host's name could not be resolved.
+    public static let resolveFailed = Self("resolve.failed")
+    /// No connection could be made.
+    public static let connectFailed = Self("connect.failed")
+    /// The connection was lost before the response was whole.
+    public static let connectionLost = Self("connection.lost")
+    /// The server closed the connection without a response.
+    public static let responseEmpty = Self("response.empty")
+    /// The response ended before its time.
+    public static let responseTruncated = Self("response.truncated")
+    /// The response breaks the rules of HTTP.
+    public static let responseMalformed = Self("response.malformed")
+    /// The response is larger than the caller allowed.
+    public static let responseTooLarge = Self("response.tooLarge")
+
+    /// No connection of the pool came free in time.
+    public static let timeoutWait = Self("timeout.wait")
+    /// The transport connection was not made in time.
+    public static let timeoutConnect = Self("timeout.connect")
+    /// The handshake did not end in time.
+    public static let timeoutHandshake = Self("timeout.handshake")
+    /// The key did not sign in time.
+    public static let timeoutSignature = Self("timeout.signature")
+    /// The response's head did not come in time.
+    public static let timeoutResponseHead = Self("timeout.responseHead")
+    /// The response's body stalled.
+    public static let timeoutBody = Self("timeout.body")
+    /// The whole request took too long.
+    public static let timeoutRequest = Self("timeout.request")
+    /// A state machine of this package met an event that cannot be.
+    public static let invariantViolated = Self("internal.invariantViolated")
+}
