@@ -1,0 +1,185 @@
+import CGnuTLS
+import Glibc
+
+extension TLSSession {
+    func installCallbacks() {
+        let this = Unmanaged.passUnretained(self).toOpaque()
+        gnutls_session_set_ptr(handle, this)
+        gnutls_transport_set_ptr(handle, this)
+        gnutls_transport_set_pull_function(handle) { pointer, buffer, size in
+            guard let session = TLSSession.of(pointer) else { return -1 }
+            switch session.transport.pull(into: UnsafeMutableRawBufferPointer(start: buffer, count: size)) {
+            case .bytes(let count): return count
+            case .end:
+                session.transportEnded = true
+                return 0
+            case .dry:
+                session.ranDry = true
+                gnutls_transport_set_errno(session.handle, EAGAIN)
+                return -1
+            }
+        }
+        gnutls_transport_set_vec_push_function(handle) { pointer, vectors, count in
+            guard let session = TLSSession.of(pointer) else { return -1 }
+            var total = 0
+            for vector in UnsafeBufferPointer(start: vectors, count: Int(count)) {
+                session.transport.push(UnsafeRawBufferPointer(start: vector.iov_base, count: vector.iov_len))
+                total += vector.iov_len
+            }
+            return total
+        }
+        gnutls_session_set_verify_function(handle) { handle in
+            TLSSession.of(gnutls_session_get_ptr(handle))?.judge() ?? GNUTLS_E_INTERNAL_ERROR
+        }
+    }
+
+    static func of(_ pointer: UnsafeMutableRawPointer?) -> TLSSession? {
+        pointer.map { Unmanaged<TLSSession>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    /// Answers GnuTLS's question whether the peer's certificate is good. Until there is a verdict the handshake pauses.
+    private func judge() -> Int32 {
+        switch verdict {
+        case .accepted:
+            return 0
+        case .none, .pending:
+            verdict = .pending
+            return GNUTLS_E_AGAIN
+        case .refused(let reason):
+            failure = failure ?? TLSFailure(.refused(reason))
+            return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
+        }
+    }
+
+    // MARK: Choosing a certificate
+
+    func retrieve(
+        _ request: CertificateRequest, certificates: UnsafeMutablePointer<UnsafeMutablePointer<gnutls_pcert_st>?>,
+        count: UnsafeMutablePointer<UInt32>, key: UnsafeMutablePointer<gnutls_privkey_t?>
+    ) -> Int32 {
+        do {
+            guard let certified = try choose?(request) else {
+                count.pointee = 0
+                return 0
+            }
+            chosen = certified
+            switch certified.key {
+            case .software(let software): key.pointee = software.handle
+            case .external(let signer): key.pointee = try importExternal(signer)
+            }
+            certificates.pointee = certified.entries.baseAddress
+            count.pointee = UInt32(certified.chain.count)
+            return 0
+        } catch {
+            failure = failure ?? TLSFailure(.choice(error))
+            return -1
+        }
+    }
+
+    /// A key handle of this session's own: it carries the session to the sign callbacks.
+    private func importExternal(_ signer: any ExternalSigner) throws(GnuTLSError) -> gnutls_privkey_t {
+        if let externalKey { return externalKey }
+        var key: gnutls_privkey_t?
+        let made = gnutls_privkey_init(&key)
+        guard let key else { throw GnuTLSError(code: made, operation: "gnutls_privkey_init") }
+        let result = gnutls_privkey_import_ext4(
+            key, Unmanaged.passUnretained(self).toOpaque(),
+            { _, algorithm, _, pointer, _, data, signature in
+                TLSSession.of(pointer)?.sign(algorithm, data, isDigest: false, into: signature)
+                    ?? GNUTLS_E_INTERNAL_ERROR
+            },
+            { _, algorithm, pointer, _, hash, signature in
+                TLSSession.of(pointer)?.sign(algorithm, hash, isDigest: true, into: signature)
+                    ?? GNUTLS_E_INTERNAL_ERROR
+            },
+            nil, nil,
+            { _, flags, pointer in TLSSession.of(pointer)?.keyInformation(flags) ?? -1 },
+            0)
+        guard result >= 0 else {
+            gnutls_privkey_deinit(key)
+            throw GnuTLSError(code: result, operation: "gnutls_privkey_import_ext4")
+        }
+        externalKey = key
+        return key
+    }
+
+    private var signer: (any ExternalSigner)? {
+        if case .external(let signer) = chosen?.key { signer } else { nil }
+    }
+
+    private func keyInformation(_ flags: UInt32) -> Int32 {
+        guard let signer else { return -1 }
+        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 { return Int32(signer.publicKey.algorithmNumber) }
+        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0 { return Int32(signer.publicKey.bits) }
+        if flags & UInt32(GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0 {
+            let algorithm = gnutls_sign_algorithm_t(rawValue: cgnutls_info_algorithm_of_flags(flags))
+            guard let scheme = SignatureScheme(algorithm, key: signer.publicKey) else { return 0 }
+            return signer.supports(scheme) ? 1 : 0
+        }
+        return -1
+    }
+
+    // MARK: Signing
+
+    private func sign(
+        _ algorithm: gnutls_sign_algorithm_t, _ data: UnsafePointer<gnutls_datum_t>?, isDigest: Bool,
+        into signature: UnsafeMutablePointer<gnutls_datum_t>?
+    ) -> Int32 {
+        do {
+            guard case .accepted = verdict, stepMayBlock else { throw TLSFailure(.signatureOutOfPlace) }
+            guard let signer, let data, let signature else { throw TLSFailure(.signatureOutOfPlace) }
+            let bytes = Array(UnsafeBufferPointer(start: data.pointee.data, count: Int(data.pointee.size)))
+            let input: SigningInput
+            if algorithm == GNUTLS_SIGN_RSA_RAW {
+                input = .digestInfo(bytes)
+            } else if let scheme = SignatureScheme(algorithm, key: signer.publicKey) {
+                input = isDigest ? .digest(bytes, scheme) : .message(bytes, scheme)
+            } else {
+                throw GnuTLSError(code: GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, operation: "sign")
+            }
+            let start = ContinuousClock.now
+            defer { signatureTime += ContinuousClock.now - start }
+            let made = try signer.sign(input)
+            guard !made.isEmpty, let memory = gnutls_malloc(made.count) else {
+                throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "sign")
+            }
+            memory.copyMemory(from: made, byteCount: made.count)
+            signature.pointee = gnutls_datum_t(
+                data: memory.assumingMemoryBound(to: UInt8.self), size: UInt32(made.count))
+            return 0
+        } catch let misplaced as TLSFailure {
+            failure = failure ?? misplaced
+        } catch {
+            failure = failure ?? TLSFailure(.signature(error))
+        }
+        return GNUTLS_E_PK_SIGN_FAILED
+    }
+}
+
+/// Called by GnuTLS when a certificate is wanted: the client's on a certificate request, the server's always.
+func retrieveCertificate(
+    session handle: gnutls_session_t?, information: UnsafePointer<gnutls_cert_retr_st>?,
+    certificates: UnsafeMutablePointer<UnsafeMutablePointer<gnutls_pcert_st>?>?, count: UnsafeMutablePointer<UInt32>?,
+    staples: UnsafeMutablePointer<UnsafeMutablePointer<gnutls_ocsp_data_st>?>?,
+    stapleCount: UnsafeMutablePointer<UInt32>?, key: UnsafeMutablePointer<gnutls_privkey_t?>?,
+    flags: UnsafeMutablePointer<UInt32>?
+) -> Int32 {
+    guard let handle, let session = TLSSession.of(gnutls_session_get_ptr(handle)), let information, let certificates,
+        let count, let key
+    else { return -1 }
+    // GnuTLS frees nothing of what is handed over: the session keeps it.
+    stapleCount?.pointee = 0
+    flags?.pointee = 0
+    let names = UnsafeBufferPointer(start: information.pointee.req_ca_rdn, count: Int(information.pointee.nreqs))
+    var schemes: [SignatureScheme] = []
+    var algorithm = GNUTLS_SIGN_UNKNOWN
+    var index = 0
+    while gnutls_sign_algorithm_get_requested(handle, index, &algorithm) == 0 {
+        if let scheme = SignatureScheme(algorithm) { schemes.append(scheme) }
+        index += 1
+    }
+    let request = CertificateRequest(
+        acceptedIssuers: names.map { Array(UnsafeBufferPointer(start: $0.data, count: Int($0.size))) },
+        schemes: schemes)
+    return session.retrieve(request, certificates: certificates, count: count, key: key)
+}

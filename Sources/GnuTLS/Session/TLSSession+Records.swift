@@ -1,0 +1,118 @@
+import CGnuTLS
+
+extension TLSSession {
+    /// What a read found.
+    package enum Read: Equatable {
+        /// So many bytes of plaintext, at least one.
+        case bytes(Int)
+        /// Nothing until more ciphertext arrives.
+        case dry
+        /// The peer said close_notify: it sends no more.
+        case closed
+    }
+
+    /// Decrypts at most one record into `buffer`, which should hold 16 KiB or more.
+    package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
+        if let failure { throw failure }
+        while true {
+            // An attempt to read costs GnuTLS an allocation of 16 KiB, also when it finds nothing.
+            guard transport.hasInput || gnutls_record_check_pending(handle) > 0 else { return .dry }
+            ranDry = false
+            let result = gnutls_record_recv(handle, buffer.baseAddress, buffer.count)
+            if result > 0 { return .bytes(result) }
+            switch Int32(truncatingIfNeeded: result) {
+            case 0:
+                return .closed
+            case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
+                // Also returned after a ticket, with more still in the transport.
+                if ranDry { return .dry }
+            case GNUTLS_E_REHANDSHAKE:
+                gnutls_alert_send(handle, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION)
+            case GNUTLS_E_WARNING_ALERT_RECEIVED:
+                continue
+            case let code:
+                throw abandon(TLSFailure(describe(code)), code)
+            }
+        }
+    }
+
+    /// Encrypts all of `bytes` into the transport.
+    package func write(_ bytes: UnsafeRawBufferPointer) throws(TLSFailure) {
+        if let failure { throw failure }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let part = UnsafeRawBufferPointer(rebasing: rest.prefix(16384))
+            let result = gnutls_record_send(handle, part.baseAddress, part.count)
+            if result > 0 {
+                rest = rest.dropFirst(result)
+            } else if result != Int(GNUTLS_E_AGAIN), result != Int(GNUTLS_E_INTERRUPTED) {
+                let code = Int32(truncatingIfNeeded: result)
+                throw abandon(TLSFailure(describe(code)), code)
+            }
+        }
+    }
+
+    /// Says close_notify. What the peer still sends may be read on.
+    package func close() {
+        guard failure == nil else { return }
+        _ = gnutls_bye(handle, GNUTLS_SHUT_WR)
+    }
+}
+
+// MARK: What was agreed
+
+extension TLSSession {
+    /// The version in use, once agreed.
+    package var version: TLSVersion? {
+        switch gnutls_protocol_get_version(handle) {
+        case GNUTLS_TLS1_2: .v1_2
+        case GNUTLS_TLS1_3: .v1_3
+        default: nil
+        }
+    }
+
+    /// The protocol that ALPN agreed on.
+    package var applicationProtocol: String? {
+        var datum = gnutls_datum_t()
+        guard gnutls_alpn_get_selected_protocol(handle, &datum) == 0 else { return nil }
+        return String(decoding: UnsafeBufferPointer(start: datum.data, count: Int(datum.size)), as: UTF8.self)
+    }
+
+    /// The cipher suite, as IANA or GnuTLS names it.
+    package var cipherSuite: String? {
+        guard let text = gnutls_session_get_desc(handle) else { return nil }
+        defer { gnutls_free(text) }
+        return String(cString: text)
+    }
+
+    package var isResumed: Bool { gnutls_session_is_resumed(handle) != 0 }
+
+    /// The peer's chain as it was sent, the leaf first; empty when it sent none.
+    package var peerChain: [[UInt8]] {
+        var count: UInt32 = 0
+        guard let list = gnutls_certificate_get_peers(handle, &count) else { return [] }
+        return UnsafeBufferPointer(start: list, count: Int(count)).map {
+            Array(UnsafeBufferPointer(start: $0.data, count: Int($0.size)))
+        }
+    }
+
+    /// The certificate that was shown to the peer, where it asked for one and one was chosen.
+    package var shownCertificate: Certificate? {
+        gnutls_certificate_get_ours(handle) == nil ? nil : chosen?.chain.first
+    }
+
+    /// Whether the peer asked for our certificate.
+    package var wasAskedForCertificate: Bool { gnutls_certificate_client_get_request_status(handle) != 0 }
+
+    /// How long the external key took.
+    package var timeToSign: Duration { signatureTime }
+
+    /// In the server's role, the name that the client asked for.
+    package var requestedServerName: String? {
+        var buffer = [UInt8](repeating: 0, count: 256)
+        var length = buffer.count
+        var type: UInt32 = 0
+        guard gnutls_server_name_get(handle, &buffer, &length, &type, 0) == 0 else { return nil }
+        return String(decoding: buffer.prefix(length), as: UTF8.self)
+    }
+}

@@ -1,0 +1,218 @@
+import CGnuTLS
+
+/// One TLS connection without its I/O: ciphertext comes from and goes to a ``TLSTransport``, and nothing here waits.
+///
+/// # Theory of operation
+/// A handshake is a series of steps. Each consumes what has arrived and ends when input runs dry, when the peer's
+/// certificate wants a verdict, or when the handshake is done. The verdict may take its time: the step that comes after
+/// ``accept()`` goes on where the earlier one paused. Signing is synchronous in GnuTLS (a sign callback that answers
+/// GNUTLS_E_AGAIN makes it skip CertificateVerify), so a step that may have to ask an ``ExternalSigner`` is declared
+/// `mayBlock` and run where blocking does no harm. A signature before the verdict, or in a step that was not so declared,
+/// is refused here, whatever GnuTLS believes.
+///
+/// A session belongs to one thread at a time and may move between steps. Two threads at once corrupt it, and so does
+/// reading on one while writing on another (GnuTLS issue 1717), whatever the manual says.
+package final class TLSSession {
+    /// How a step ended.
+    package enum Step: Equatable {
+        /// Input ran dry: step again when more has arrived.
+        case needsInput
+        /// The peer's certificate wants a verdict: ``accept()`` or ``refuse(_:)``, then step again.
+        case needsVerdict
+        /// The handshake is complete on this side.
+        case done
+    }
+
+    enum Verdict {
+        case none
+        case pending
+        case accepted
+        case refused(any Error)
+    }
+
+    package let context: TLSContext
+    let handle: gnutls_session_t
+    /// Not retained by GnuTLS: this reference keeps it alive.
+    let transport: any TLSTransport
+
+    /// Chooses the certificate to show; nil shows none. Called at most once a handshake, before or after the verdict
+    /// (TLS 1.3 before, TLS 1.2 after), and must not block.
+    package var choose: ((CertificateRequest) throws -> CertifiedKey?)?
+
+    /// The first thing that went wrong.
+    package internal(set) var failure: TLSFailure?
+
+    var verdict = Verdict.none
+    /// What ``choose`` answered.
+    package internal(set) var chosen: CertifiedKey?
+    var externalKey: gnutls_privkey_t?
+    /// Whether the step in progress may wait for a signature.
+    var stepMayBlock = false
+    var ranDry = false
+    var signatureTime: Duration = .zero
+
+    /// - Parameters:
+    ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
+    ///   - clientCertificate: In the server's role, whether a client certificate is asked for.
+    package init(
+        context: TLSContext, transport: any TLSTransport, serverName: String? = nil,
+        clientCertificate: ClientCertificateDemand = .ignored
+    ) throws(GnuTLSError) {
+        var flags = GNUTLS_NONBLOCK.rawFlag | GNUTLS_NO_SIGNAL.rawFlag
+        switch context.role {
+        // Without FORCE_CLIENT_CERT some combinations (Ed25519 under TLS 1.2) silently send no certificate.
+        case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag | GNUTLS_NO_TICKETS.rawFlag
+        case .server: flags |= GNUTLS_SERVER.rawFlag
+        }
+        var session: gnutls_session_t?
+        let result = gnutls_init(&session, flags)
+        guard let session else { throw GnuTLSError(code: result, operation: "gnutls_init") }
+        self.context = context
+        self.transport = transport
+        handle = session
+
+        try check(gnutls_priority_set(session, context.priority), "gnutls_priority_set")
+        try check(
+            gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, context.credentials), "gnutls_credentials_set")
+        // Otherwise the environment's SSLKEYLOGFILE would have GnuTLS write down every secret.
+        gnutls_session_set_keylog_function(session, nil)
+        if context.role == .server {
+            gnutls_certificate_server_set_request(session, clientCertificate.request)
+        } else if let serverName, case .dns(let name) = ServerName(serverName) {
+            try check(
+                gnutls_server_name_set(session, GNUTLS_NAME_DNS, name, name.utf8.count), "gnutls_server_name_set")
+        }
+        try offerProtocols()
+        installCallbacks()
+    }
+
+    deinit {
+        gnutls_deinit(handle)
+        if let externalKey { gnutls_privkey_deinit(externalKey) }
+    }
+
+    private func offerProtocols() throws(GnuTLSError) {
+        let names = context.options.applicationProtocols.map { Array($0.utf8) }
+        guard !names.isEmpty else { return }
+        var all = names.flatMap { $0 }
+        let result = all.withUnsafeMutableBufferPointer { bytes in
+            var start = 0
+            var datums: [gnutls_datum_t] = names.map { name in
+                defer { start += name.count }
+                return gnutls_datum_t(data: bytes.baseAddress?.advanced(by: start), size: UInt32(name.count))
+            }
+            return gnutls_alpn_set_protocols(handle, &datums, UInt32(datums.count), 0)
+        }
+        try check(result, "gnutls_alpn_set_protocols")
+    }
+
+    // MARK: The handshake
+
+    /// Goes on with the handshake as far as the input allows.
+    ///
+    /// - Parameter mayBlock: Whether the calling thread may wait for an ``ExternalSigner``.
+    package func step(mayBlock: Bool = false) throws(TLSFailure) -> Step {
+        if let failure { throw failure }
+        stepMayBlock = mayBlock
+        defer { stepMayBlock = false }
+        while true {
+            ranDry = false
+            let result = gnutls_handshake(handle)
+            if let failure { throw abandon(failure, result) }
+            switch result {
+            case GNUTLS_E_SUCCESS:
+                try checkOutcome()
+                return .done
+            case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
+                if case .pending = verdict { return .needsVerdict }
+                if ranDry { return .needsInput }
+            case GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_E_GOT_APPLICATION_DATA:
+                continue
+            default:
+                throw abandon(TLSFailure(describe(result)), result)
+            }
+        }
+    }
+
+    /// The peer's certificate is accepted.
+    package func accept() {
+        verdict = .accepted
+    }
+
+    /// The peer's certificate is refused: the next step sends the alert and fails with `reason`.
+    package func refuse(_ reason: any Error) {
+        verdict = .refused(reason)
+    }
+
+    /// Whether the peer's certificate was accepted, so that from here on a step may sign.
+    package var isPeerAccepted: Bool {
+        if case .accepted = verdict { true } else { false }
+    }
+
+    private func checkOutcome() throws(TLSFailure) {
+        if let selected = applicationProtocol, context.role == .client,
+            !context.options.applicationProtocols.contains(selected)
+        {
+            throw abandon(TLSFailure(.protocolNotOffered(selected)), GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER)
+        }
+        if context.role == .client, chosen != nil, gnutls_certificate_client_get_request_status(handle) != 0,
+            gnutls_certificate_get_ours(handle) == nil, !isResumed
+        {
+            throw abandon(TLSFailure(.certificateNotSent), GNUTLS_E_INSUFFICIENT_CREDENTIALS)
+        }
+    }
+
+    /// Keeps the first failure and tells the peer.
+    func abandon(_ failure: TLSFailure, _ result: Int32) -> TLSFailure {
+        let first = self.failure ?? failure
+        self.failure = first
+        switch first.kind {
+        case .alert, .truncated: break
+        case .refused: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE)
+        case .signature, .choice, .certificateNotSent, .signatureOutOfPlace:
+            gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR)
+        case .protocolNotOffered: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_ILLEGAL_PARAMETER)
+        case .gnutls: gnutls_alert_send_appropriate(handle, result)
+        }
+        return first
+    }
+
+    func describe(_ result: Int32) -> TLSFailure.Kind {
+        switch result {
+        case GNUTLS_E_FATAL_ALERT_RECEIVED:
+            let alert = gnutls_alert_get(handle)
+            let name = gnutls_alert_get_name(alert).map { String(cString: $0) } ?? "unknown alert"
+            return .alert(TLSAlert(number: UInt8(truncatingIfNeeded: alert.rawValue), name: name))
+        case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
+            // At the end of the input both mean that close_notify is missing.
+            return transportEnded ? .truncated : .gnutls(GnuTLSError(code: result, operation: "TLS"))
+        default:
+            return .gnutls(GnuTLSError(code: result, operation: "TLS"))
+        }
+    }
+
+    /// Whether the last pull found the end.
+    var transportEnded = false
+}
+
+/// In the server's role, what is asked of clients.
+package enum ClientCertificateDemand: Sendable, Hashable {
+    /// No certificate is asked for.
+    case ignored
+    /// One is asked for; without one the handshake goes on.
+    case requested
+    /// One is asked for; without one the handshake fails.
+    case required
+
+    var request: gnutls_certificate_request_t {
+        switch self {
+        case .ignored: GNUTLS_CERT_IGNORE
+        case .requested: GNUTLS_CERT_REQUEST
+        case .required: GNUTLS_CERT_REQUIRE
+        }
+    }
+}
+
+extension gnutls_init_flags_t {
+    var rawFlag: UInt32 { UInt32(rawValue) }
+}

@@ -1,0 +1,73 @@
+package import GnuTLS
+package import MTLSCore
+
+extension MTLSError {
+    /// Says what a session's failure means to the one who asked for the connection.
+    ///
+    /// - Parameters:
+    ///   - isEstablished: Whether the handshake was over on our side. Under TLS 1.3 the server judges our certificate
+    ///     only then.
+    ///   - shown: The certificate that was shown, or was to be.
+    package static func tls(
+        _ failure: TLSFailure, peer: String, isEstablished: Bool, shown: CertifiedKey?
+    ) -> MTLSError {
+        let phase: Phase = isEstablished ? .response : .handshake
+        let subject = shown?.chain.first.map { "\"\($0.subject)\"" } ?? "the configured identity"
+        switch failure.kind {
+        case .refused(let error):
+            return (error as? MTLSError)
+                ?? MTLSError(
+                    .certificateInvalid, phase: .verify, fault: .peer,
+                    "the certificate of \(peer) was refused: \(error)", underlying: error)
+        case .choice(let error):
+            return (error as? MTLSError)
+                ?? MTLSError(
+                    .identityUnusable, phase: .identity, fault: .caller,
+                    "no client certificate could be chosen for \(peer): \(error)", underlying: error)
+        case .signature(let error):
+            return (error as? MTLSError)
+                ?? MTLSError(
+                    .tokenFailed, phase: .sign, fault: .token, "the key of \(subject) did not sign: \(error)",
+                    underlying: error)
+        case .alert(let alert) where alert.concernsCertificate:
+            return shown == nil
+                ? MTLSError(
+                    .clientCertificateRequired, phase: phase, fault: .caller,
+                    "\(peer) demands a client certificate and none was configured (alert \(alert.number): \(alert.name))",
+                    advice: "configure an identity for this host", underlying: failure)
+                : MTLSError(
+                    .clientCertificateRejected, phase: phase, fault: .caller,
+                    "\(peer) rejected the client certificate \(subject) (alert \(alert.number): \(alert.name))",
+                    advice: "check that the server trusts its issuer and that it has not expired or been revoked",
+                    underlying: failure)
+        case .alert(let alert):
+            return MTLSError(
+                isEstablished ? .tlsFailed : .handshakeFailed, phase: phase, fault: .peer,
+                "\(peer) ended the TLS connection with alert \(alert.number): \(alert.name)", underlying: failure)
+        case .truncated:
+            return isEstablished
+                ? MTLSError(
+                    .connectionLost, phase: phase, fault: .peer, "\(peer) closed the connection without close_notify",
+                    underlying: failure)
+                : MTLSError(
+                    .handshakeFailed, phase: phase, fault: .peer,
+                    "\(peer) closed the connection during the TLS handshake", underlying: failure)
+        case .certificateNotSent:
+            return MTLSError(
+                .identityUnusable, phase: .identity, fault: .caller,
+                "\(peer) asked for a client certificate and \(subject) could not be sent", underlying: failure)
+        case .protocolNotOffered(let name):
+            return MTLSError(
+                .handshakeFailed, phase: phase, fault: .peer, "\(peer) chose the protocol \"\(name)\", which was not offered",
+                underlying: failure)
+        case .signatureOutOfPlace:
+            return MTLSError(
+                .invariantViolated, phase: .sign, fault: .us, "a signature was asked for at the wrong time",
+                underlying: failure)
+        case .gnutls(let error):
+            return MTLSError(
+                isEstablished ? .tlsFailed : .handshakeFailed, phase: phase, fault: .peer,
+                "TLS with \(peer) failed: \(error.message) (\(error.name))", underlying: failure)
+        }
+    }
+}

@@ -1,0 +1,143 @@
+public import HTTPTypes
+public import Logging
+public import MTLSCore
+public import MTLSIdentity
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Sends requests to one origin, over connections that it keeps.
+///
+/// A client and its connections live on one event loop, and so on one core: right where handshakes are the cost. It may
+/// be used from any thread. Tasks that run on ``executor`` reach it without a change of thread.
+public final class Client: Sendable {
+    /// The origin of all its requests.
+    public let origin: Origin
+    private let settings: ClientSettings
+    private let loopExecutor: LoopExecutor
+    private let pool: NIOLoopBound<ConnectionPool>
+    private let isShutDown = Atomic(false)
+
+    /// Makes a client; no connection is made before the first request.
+    ///
+    /// - Parameters:
+    ///   - url: The origin, such as `https://api.example`; a path is not allowed.
+    ///   - identity: Whom to present; nil presents nobody.
+    ///   - trust: Whom to trust.
+    ///   - tls: What to offer in handshakes.
+    ///   - settings: How to use connections.
+    ///   - logger: For what is worth saying.
+    /// - Throws: ``MTLSError`` with ``MTLSError/Code/urlInvalid``.
+    public convenience init(
+        _ url: String, identity: Identity? = nil, trust: Trust = .system, tls: TLSSettings = TLSSettings(),
+        settings: ClientSettings = ClientSettings(), logger: Logger? = nil
+    ) throws(MTLSError) {
+        try self.init(
+            url, connector: TLSConnector(identity: identity, trust: trust, settings: tls), settings: settings,
+            logger: logger)
+    }
+
+    /// Makes a client whose connections come from `connector`.
+    ///
+    /// - Throws: ``MTLSError`` with ``MTLSError/Code/urlInvalid``.
+    public convenience init(
+        _ url: String, connector: any Connector, settings: ClientSettings = ClientSettings(), logger: Logger? = nil
+    ) throws(MTLSError) {
+        let parsed = try ParsedURL(url)
+        guard parsed.target == "/" else {
+            throw MTLSError(
+                .urlInvalid, phase: .prepare, fault: .caller, "the URL of a client's origin must have no path: \"\(url)\"",
+                advice: "give the path with each request")
+        }
+        self.init(origin: parsed.origin, connector: connector, settings: settings, logger: logger)
+    }
+
+    package init(origin: Origin, connector: any Connector, settings: ClientSettings, logger: Logger?) {
+        self.origin = origin
+        self.settings = settings
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let executor = LoopExecutor(loop)
+        loopExecutor = executor
+        // Plain HTTP goes over what lies beneath the TLS.
+        let connector = origin.scheme == .http ? (connector as? TLSConnector)?.inner ?? connector : connector
+        let quiet = Logger(label: "mtls") { _ in SwiftLogNoOpLogHandler() }
+        pool = NIOLoopBound.make(on: loop) {
+            ConnectionPool(
+                origin: origin, connector: connector, settings: settings, executor: executor, logger: logger ?? quiet)
+        }
+    }
+
+    deinit {
+        guard !isShutDown.load(ordering: .relaxed) else { return }
+        loopExecutor.eventLoop.execute { [pool] in pool.value.shutdown(graceful: false, nil) }
+    }
+
+    /// Runs tasks on the client's event loop.
+    ///
+    /// Use it with `withTaskExecutorPreference` around a loop of many small requests: each then saves two changes of
+    /// thread. What else such a task computes delays the client's connections.
+    public var executor: any TaskExecutor { loopExecutor }
+
+    package var arrivalsFromOtherThreads: Int { loopExecutor.arrivalsFromOtherThreads }
+
+    // MARK: Requests
+
+    /// Sends a request and returns when the response's head has come.
+    ///
+    /// - Parameters:
+    ///   - request: Method, path and fields. Scheme and authority may be left out; others than the client's are refused.
+    ///   - body: What goes with it.
+    ///   - timeouts: In place of the client's.
+    /// - Throws: ``MTLSError``.
+    @concurrent
+    public func execute(
+        _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil
+    ) async throws -> Response {
+        let head = try FieldRules.head(of: request, at: origin, body: body.length)
+        let job = RequestJob(head: head, body: body.buffer, timeouts: timeouts ?? settings.timeouts)
+        let loop = loopExecutor.eventLoop
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                job.begin(continuation)
+                if loop.inEventLoop {
+                    pool.value.submit(job)
+                } else {
+                    loop.execute { self.pool.value.submit(job) }
+                }
+            }
+        } onCancel: {
+            job.isCancelled.store(true, ordering: .releasing)
+            loop.execute { self.pool.value.cancel(job) }
+        }
+    }
+
+    // MARK: The end
+
+    /// Closes the client. Later requests fail with ``MTLSError/Code/clientClosed``.
+    ///
+    /// - Parameter graceful: Whether the requests under way may end first.
+    public func shutdown(graceful: Bool = true) async {
+        isShutDown.store(true, ordering: .relaxed)
+        let promise = loopExecutor.eventLoop.makePromise(of: Void.self)
+        loopExecutor.eventLoop.execute { [pool] in pool.value.shutdown(graceful: graceful, promise) }
+        try? await promise.futureResult.get()
+    }
+}
+
+/// Makes a client for the time of `body`, and shuts it down gracefully when that ends, at once when it throws.
+///
+/// - Throws: ``MTLSError``, and what `body` throws.
+public func withClient<Result>(
+    _ url: String, identity: Identity? = nil, trust: Trust = .system, tls: TLSSettings = TLSSettings(),
+    settings: ClientSettings = ClientSettings(), _ body: (Client) async throws -> Result
+) async throws -> Result {
+    let client = try Client(url, identity: identity, trust: trust, tls: tls, settings: settings)
+    do {
+        let result = try await body(client)
+        await client.shutdown()
+        return result
+    } catch {
+        await client.shutdown(graceful: false)
+        throw error
+    }
+}

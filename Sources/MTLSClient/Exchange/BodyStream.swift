@@ -1,0 +1,91 @@
+import MTLSCore
+import NIOCore
+
+/// The part of a body that has arrived and was not read yet, between the exchange and the reader. Lives on the loop.
+final class BodyBuffer {
+    /// Asked for more, while the exchange lasts.
+    weak var exchange: HTTP1ExchangeHandler?
+    private var held = ByteBuffer()
+    private var outcome: Result<Void, MTLSError>?
+    private var reader: CheckedContinuation<ByteBuffer?, any Error>?
+
+    var isEmpty: Bool { held.readableBytes == 0 }
+
+    func append(_ bytes: ByteBuffer) {
+        if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
+    }
+
+    /// No more will come.
+    func end(_ result: Result<Void, MTLSError>) {
+        guard outcome == nil else { return }
+        outcome = result
+        exchange = nil
+        serve()
+    }
+
+    /// Gives the reader what there is, if it waits.
+    func serve() {
+        guard let reader else { return }
+        if held.readableBytes > 0 {
+            self.reader = nil
+            let bytes = held
+            held = ByteBuffer()
+            reader.resume(returning: bytes)
+        } else if let outcome {
+            self.reader = nil
+            reader.resume(with: outcome.map { nil })
+        }
+    }
+
+    /// The whole body, if nothing of it is outstanding.
+    func takeWhole() -> ByteBuffer? {
+        guard case .success = outcome else { return nil }
+        return held
+    }
+
+    func read(_ continuation: CheckedContinuation<ByteBuffer?, any Error>) {
+        guard reader == nil else {
+            return continuation.resume(
+                throwing: MTLSError(
+                    .requestInvalid, phase: .response, fault: .caller, "a response's body is read by two tasks at once"))
+        }
+        reader = continuation
+        serve()
+        if reader != nil { exchange?.demand() }
+    }
+
+    /// The reader went away, or its task was cancelled.
+    func abandon() {
+        exchange?.cancelBody(self)
+    }
+}
+
+/// The reader's end of a ``BodyBuffer``. When the last reference goes, the body is abandoned.
+final class BodyStream: Sendable {
+    private let buffer: NIOLoopBound<BodyBuffer>
+    private let loop: any EventLoop
+
+    init(_ buffer: BodyBuffer, loop: any EventLoop) {
+        self.buffer = NIOLoopBound(buffer, eventLoop: loop)
+        self.loop = loop
+    }
+
+    deinit {
+        let buffer = buffer
+        if loop.inEventLoop { buffer.value.abandon() } else { loop.execute { buffer.value.abandon() } }
+    }
+
+    func next() async throws -> ByteBuffer? {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                if loop.inEventLoop {
+                    buffer.value.read(continuation)
+                } else {
+                    loop.execute { self.buffer.value.read(continuation) }
+                }
+            }
+        } onCancel: {
+            loop.execute { self.buffer.value.abandon() }
+        }
+    }
+}

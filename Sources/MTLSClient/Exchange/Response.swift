@@ -1,0 +1,30 @@
+public import GnuTLSNIO
+public import HTTPTypes
+public import MTLSCore
+
+/// The answer to a request. Its head is here; its body may still be on the way.
+public struct Response: Sendable {
+    /// Status and fields.
+    public let head: HTTPResponse
+    /// The body, to be read once.
+    public let body: ResponseBody
+    /// What is known of the connection that it came over.
+    public let connection: ConnectionInfo
+
+    /// The status.
+    public var status: HTTPResponse.Status { head.status }
+    /// The header fields.
+    public var headerFields: HTTPFields { head.headerFields }
+
+    /// A connection, as a response tells of it.
+    public struct ConnectionInfo: Sendable {
+        /// A number that no other connection of the client has.
+        public let id: Int
+        /// How many requests the connection has served, this one included: above one, it was reused.
+        public let requestCount: Int
+        /// What came of the connection's TLS handshake; nil over plaintext.
+        public let handshake: HandshakeSummary?
+        /// The version of HTTP, such as `HTTP/1.1`.
+        public let version: String
+    }
+}

@@ -1,0 +1,8 @@
+@_exported public import HTTPTypes
+@_exported public import MTLSCore
+@_exported public import MTLSIdentity
+@_exported public import SecretMemory
+
+@_exported public import class GnuTLS.Certificate
+@_exported public import enum GnuTLS.TLSVersion
+@_exported public import struct GnuTLSNIO.HandshakeSummary

@@ -1,0 +1,260 @@
+import Logging
+import MTLSCore
+import NIOCore
+
+/// Performs what ``PoolStateMachine`` decides, for the connections of one origin. Lives on one event loop.
+final class ConnectionPool {
+    private let origin: Origin
+    private let connector: any Connector
+    private let settings: ClientSettings
+    private let executor: LoopExecutor
+    private let logger: Logger
+    private let loop: any EventLoop
+
+    private var machine: PoolStateMachine
+    private var connections: [Int: HTTP1Connection] = [:]
+    private var attempts: [Int: Task<Void, Never>] = [:]
+    private var waiting: [Int: RequestJob] = [:]
+    private var lastRequest = 0
+    private var timer: Scheduled<Void>?
+    private var shutdownPromises: [EventLoopPromise<Void>] = []
+
+    init(origin: Origin, connector: any Connector, settings: ClientSettings, executor: LoopExecutor, logger: Logger) {
+        self.origin = origin
+        self.connector = connector
+        self.settings = settings
+        self.executor = executor
+        self.logger = logger
+        loop = executor.eventLoop
+        var configuration = PoolStateMachine.Configuration(origin: origin)
+        configuration.connectionLimit = settings.connectionLimit
+        configuration.queueLimit = settings.queueLimit
+        configuration.maximumAge = settings.maximumConnectionAge
+        configuration.maximumUses = settings.maximumRequestsPerConnection
+        machine = PoolStateMachine(configuration)
+    }
+
+    private var now: Deadline { Deadline(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }
+
+    // MARK: Requests
+
+    /// Takes a request that wants an answer.
+    func submit(_ job: RequestJob) {
+        guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
+        if let limit = job.timeouts.limit(of: .request) {
+            job.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
+                guard let self else { return }
+                give(up: job, .timeout(.request, limit: limit, origin: origin))
+            }
+        }
+        lease(job, distrustingIdle: false)
+    }
+
+    /// The caller does not want the answer any more.
+    func cancel(_ job: RequestJob) {
+        give(
+            up: job,
+            MTLSError(.cancelled, phase: .request, fault: .caller, "the request was cancelled", origin: origin.description))
+    }
+
+    private func give(up job: RequestJob, _ error: MTLSError) {
+        guard job.isPending else { return }
+        if waiting.removeValue(forKey: job.id) != nil {
+            job.finish(.failure(error))
+            perform(machine.cancelWaiter(job.id))
+        } else if let connection = connections.values.first(where: { $0.handler.job === job }) {
+            connection.handler.abort(error)
+        } else {
+            job.finish(.failure(error))
+        }
+    }
+
+    private func lease(_ job: RequestJob, distrustingIdle: Bool) {
+        lastRequest += 1
+        job.id = lastRequest
+        waiting[job.id] = job
+        attempt { () throws(InvariantViolation) in
+            try machine.lease(
+                job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now)
+        }
+    }
+
+    // MARK: What the machine decides
+
+    private func attempt(_ event: () throws(InvariantViolation) -> PoolStateMachine.Action) {
+        do {
+            perform(try event())
+        } catch {
+            logger.error("the connection pool met an impossible event", metadata: ["error": "\(error)"])
+        }
+    }
+
+    private func perform(_ action: PoolStateMachine.Action) {
+        for id in action.close {
+            if let connection = connections[id] { connection.channel.close(promise: nil) }
+            attempts[id]?.cancel()
+        }
+        for failure in action.fail {
+            waiting.removeValue(forKey: failure.request)?.finish(.failure(failure.error))
+        }
+        for assignment in action.run { run(assignment) }
+        for id in action.open { open(id) }
+        if let time = action.timer { arm(time) }
+        if action.isShutDown {
+            timer?.cancel()
+            for promise in shutdownPromises { promise.succeed() }
+            shutdownPromises.removeAll()
+        }
+    }
+
+    private func run(_ assignment: PoolStateMachine.Assignment) {
+        guard let job = waiting.removeValue(forKey: assignment.request),
+            let connection = connections[assignment.connection]
+        else { return }
+        connection.handler.start(job, isReused: assignment.isReused)
+    }
+
+    private func arm(_ time: Deadline) {
+        timer?.cancel()
+        timer = nil
+        guard time != .distantFuture else { return }
+        timer = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time.nanoseconds)))) {
+            [weak self] in
+            guard let self else { return }
+            perform(machine.timer(now: now))
+        }
+    }
+
+    // MARK: Connections
+
+    private func open(_ id: Int) {
+        let context = ConnectContext(eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: logger)
+        let pool = NIOLoopBound(self, eventLoop: loop)
+        attempts[id] = Task(executorPreference: executor) { [connector, origin, loop] in
+            let result: Result<Connection, any Error>
+            do {
+                let connection = try await connector.connect(to: origin.endpoint, context: context)
+                result = .success(connection)
+            } catch {
+                result = .failure(error)
+            }
+            if loop.inEventLoop {
+                pool.value.attemptEnded(id, result)
+            } else {
+                loop.execute { pool.value.attemptEnded(id, result) }
+            }
+        }
+    }
+
+    private func attemptEnded(_ id: Int, _ result: Result<Connection, any Error>) {
+        attempts[id] = nil
+        do {
+            let made = try result.get()
+            try install(id, made)
+        } catch {
+            let failure = Self.describe(error).at(origin.description)
+            attempt { () throws(InvariantViolation) in
+                try machine.connectFailed(id, failure, isPermanent: failure.isPermanent, now: now)
+            }
+            return
+        }
+        attempt { () throws(InvariantViolation) in try machine.connected(id, now: now) }
+    }
+
+    private func install(_ id: Int, _ made: Connection) throws {
+        do {
+            try check(made)
+            guard made.channel.isActive else {
+                throw MTLSError(
+                    .connectionLost, phase: .connect, fault: .peer, "\(origin.endpoint) closed the connection at once")
+            }
+            let handler = HTTP1ExchangeHandler(
+                id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
+            connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
+            try handler.install(on: made.channel)
+        } catch {
+            connections[id] = nil
+            made.channel.close(promise: nil)
+            throw error
+        }
+    }
+
+    /// An https origin accepts nothing less than an authenticated connection, whoever made it.
+    private func check(_ made: Connection) throws(MTLSError) {
+        guard made.channel.eventLoop === loop else {
+            throw MTLSError(
+                .connectFailed, phase: .connect, fault: .caller,
+                "the connector returned a connection that does not live on ConnectContext.eventLoop")
+        }
+        guard origin.scheme == .https else { return }
+        guard case .authenticated = made.security else {
+            throw MTLSError(
+                .connectionInsecure, phase: .connect, fault: .caller,
+                "the connector returned a connection without TLS for an https origin",
+                advice: "wrap the connector in TLSConnector(over:)")
+        }
+    }
+
+    private static func describe(_ error: any Error) -> MTLSError {
+        switch error {
+        case let error as MTLSError: error
+        case is CancellationError:
+            MTLSError(.cancelled, phase: .connect, fault: .caller, "the attempt to connect was cancelled")
+        default:
+            MTLSError(
+                .connectFailed, phase: .connect, fault: .network, "the connector failed: \(error)", underlying: error)
+        }
+    }
+
+    /// The exchange on the connection is over.
+    func exchangeEnded(_ id: Int, keepFor idle: Duration?) {
+        let now = now
+        attempt { () throws(InvariantViolation) in
+            try machine.released(id, idle.map { .keep(until: now + $0) } ?? .close, now: now)
+        }
+    }
+
+    /// The connection is gone; `lost` is a request that may be sent again.
+    func connectionClosed(_ id: Int, lost: RequestJob?) {
+        guard connections.removeValue(forKey: id) != nil else { return }
+        attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: now) }
+        if let lost {
+            lost.wasRetried = true
+            lease(lost, distrustingIdle: true)
+        }
+    }
+
+    // MARK: The end
+
+    func shutdown(graceful: Bool, _ promise: EventLoopPromise<Void>?) {
+        if let promise { shutdownPromises.append(promise) }
+        let action = machine.shutdown(isGraceful: graceful, now: now)
+        perform(action)
+        if machine.isShutDown, let promise {
+            shutdownPromises.removeAll()
+            promise.succeed()
+        }
+    }
+
+    /// Counts for ``Client/statistics()``.
+    var counts: (connections: Int, connecting: Int, waiting: Int) {
+        (connections.count, attempts.count, waiting.count)
+    }
+}
+
+/// A connection in the pool.
+struct HTTP1Connection {
+    let channel: any Channel
+    let handler: HTTP1ExchangeHandler
+}
+
+extension MTLSError {
+    /// Whether the next attempt would fail for the same reason.
+    var isPermanent: Bool {
+        switch phase {
+        case .prepare, .identity, .trust, .verify, .sign: true
+        case .handshake: fault == .caller
+        default: code == .connectionInsecure
+        }
+    }
+}

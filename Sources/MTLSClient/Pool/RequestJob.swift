@@ -1,0 +1,42 @@
+import MTLSCore
+import NIOCore
+import Synchronization
+
+/// One request on its way through the pool.
+///
+/// Made on the caller's thread, then owned by the loop: of its variables only `isCancelled` is touched elsewhere.
+final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belongs to the loop once submitted
+    let head: RequestHead
+    let body: ByteBuffer?
+    let timeouts: Timeouts
+    let isCancelled = Atomic(false)
+
+    /// The number by which the pool's state machine knows it.
+    var id = 0
+    /// Whether it was sent once over a reused connection and got lost.
+    var wasRetried = false
+    /// The limit of ``Timeouts/request``, if it has one.
+    var timer: Scheduled<Void>?
+    private var continuation: CheckedContinuation<Response, any Error>?
+
+    init(head: RequestHead, body: ByteBuffer?, timeouts: Timeouts) {
+        self.head = head
+        self.body = body
+        self.timeouts = timeouts
+    }
+
+    func begin(_ continuation: CheckedContinuation<Response, any Error>) {
+        self.continuation = continuation
+    }
+
+    /// Whether the caller still waits.
+    var isPending: Bool { continuation != nil }
+
+    /// Answers the caller; only the first answer counts.
+    func finish(_ result: Result<Response, any Error>) {
+        timer?.cancel()
+        timer = nil
+        continuation?.resume(with: result)
+        continuation = nil
+    }
+}

@@ -1,0 +1,40 @@
+public import GnuTLS
+import MTLSCore
+
+/// A certificate chain with the key of its leaf, ready for handshakes.
+///
+/// The key may be in memory or in a token. One value serves any number of connections at once.
+public final class ClientIdentity: Sendable {
+    package let certifiedKey: CertifiedKey
+
+    /// Where the key is, for people: a file's name or a token's URI.
+    public let source: String
+
+    /// Whether the key is in a token, so that each full handshake costs a signature there.
+    public let isInToken: Bool
+
+    /// The certificate chain, the leaf first.
+    public var chain: [Certificate] { certifiedKey.chain }
+
+    /// The leaf's subject as RFC 4514 writes it.
+    public var subject: String { chain.first?.subject ?? "" }
+
+    package init(certifiedKey: CertifiedKey, source: String, isInToken: Bool) {
+        self.certifiedKey = certifiedKey
+        self.source = source
+        self.isInToken = isInToken
+    }
+
+    /// Whether the key can sign by `scheme`.
+    package func supports(_ scheme: SignatureScheme) -> Bool {
+        switch certifiedKey.key {
+        case .software(let key): key.publicKey.supports(scheme)
+        case .external(let signer): signer.supports(scheme)
+        }
+    }
+}
+
+extension ClientIdentity: CustomStringConvertible {
+    /// The subject and the place of the key.
+    public var description: String { "\"\(subject)\" (\(source))" }
+}
