@@ -81,5 +81,10 @@ let package = Package(
             dependencies: ["CommandLineOptions", "MTLSClient"],
             swiftSettings: settings),
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
+
+        .testTarget(
+            name: "MTLSCoreTests",
+            dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
     ]
 )

@@ -201,6 +201,8 @@ extension MTLSError.Code {
     public static let resolveFailed = Self("resolve.failed")
     /// No connection could be made.
     public static let connectFailed = Self("connect.failed")
+    /// Too many requests wait for a connection already.
+    public static let queueFull = Self("connect.queueFull")
     /// The connection was lost before the response was whole.
     public static let connectionLost = Self("connection.lost")
     /// The server closed the connection without a response.

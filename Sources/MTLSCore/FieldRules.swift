@@ -1,0 +1,139 @@
+package import HTTPTypes
+
+/// How many bytes a request's body has.
+package enum RequestBodyLength: Hashable, Sendable {
+    /// There is no body.
+    case empty
+    /// So many, zero included.
+    case known(Int)
+    /// Nobody knows beforehand.
+    case unknown
+}
+
+/// A request's head as HTTP/1.1 sends it.
+package struct RequestHead: Hashable, Sendable {
+    package let method: HTTPRequest.Method
+    /// In origin-form, or `*` (RFC 9112 §3.2).
+    package let target: String
+    /// In the order of sending: Host, the user's, then what tells the body's end.
+    package let fields: HTTPFields
+    /// Whether the body is sent in chunks.
+    package let isChunked: Bool
+}
+
+/// Examines a request and completes its fields for HTTP/1.1 (RFC 9112 §3 and §6, RFC 9110 §8.6).
+///
+/// `HTTPTypes` refuses field names that are no tokens, and turns CR, LF and NUL in values into spaces. It does *not*
+/// refuse a method or a pseudo header field changed through `pseudoHeaderFields`, spaces in the path, other control
+/// characters in values made leniently, names that begin with a colon, nor fields that contradict each other. The
+/// messages name the field and never quote a value, which may be a secret.
+package enum FieldRules {
+    /// Returns the head to send.
+    ///
+    /// - Parameter request: Its scheme and authority are left aside: they led to `origin`. A path that is `nil` is `/`.
+    /// - Throws: The code `request.invalid`, or `url.invalid` for the path.
+    package static func head(
+        of request: HTTPRequest, at origin: Origin, body: RequestBodyLength
+    ) throws(MTLSError) -> RequestHead {
+        let method = try examined(method: request.method, body: body)
+        let target = try examined(target: request.path ?? "/", method: method, origin: origin)
+        let given = request.headerFields
+        for field in given { try examine(field) }
+
+        var fields = HTTPFields()
+        fields.reserveCapacity(given.count + 2)
+        fields.append(HTTPField(name: .host, value: try host(given) ?? origin.authority))
+        for field in given where !isOurs(field.name) { fields.append(field) }
+
+        let length = try contentLength(given, method: method, body: body)
+        let isChunked = body == .unknown
+        try examineTransferEncoding(given, isChunked: isChunked)
+        if let length { fields.append(HTTPField(name: .contentLength, value: "\(length)")) }
+        if isChunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
+        return RequestHead(method: method, target: target, fields: fields, isChunked: isChunked)
+    }
+
+    private static func isOurs(_ name: HTTPField.Name) -> Bool {
+        name == .host || name == .contentLength || name == .transferEncoding
+    }
+
+    private static func examined(
+        method: HTTPRequest.Method, body: RequestBodyLength
+    ) throws(MTLSError) -> HTTPRequest.Method {
+        guard let method = HTTPRequest.Method(method.rawValue) else { throw invalid("the method is not a token") }
+        if method == .connect {
+            throw invalid("CONNECT is not sent as a request", advice: "use a connector that goes through the proxy")
+        }
+        if method == .trace, body != .empty { throw invalid("a TRACE request has no body") }
+        return method
+    }
+
+    private static func examined(
+        target: String, method: HTTPRequest.Method, origin: Origin
+    ) throws(MTLSError) -> String {
+        if target == "*", method == .options { return target }
+        guard target.utf8.first == UInt8(ascii: "/") else { throw invalid("the path does not begin with a slash") }
+        if let refusal = ParsedURL.refusal(ofTarget: target.utf8) {
+            throw MTLSError(
+                .urlInvalid, phase: .prepare, fault: .caller, "the path cannot be used: \(refusal.reason)",
+                advice: refusal.advice, origin: origin.description)
+        }
+        return target
+    }
+
+    private static func examine(_ field: HTTPField) throws(MTLSError) {
+        guard field.name.rawName.utf8.first != UInt8(ascii: ":") else {
+            throw invalid("\(field.name) is not a header field")
+        }
+        let isClean = field.withUnsafeBytesOfValue { bytes in
+            bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
+        }
+        if !isClean { throw invalid("the field \(field.name) holds a control character") }
+    }
+
+    /// The Host field that the user gave. RFC 9112 §3.2: exactly one may be sent.
+    private static func host(_ given: HTTPFields) throws(MTLSError) -> String? {
+        let hosts = given[values: .host]
+        guard let host = hosts.first else { return nil }
+        let isAuthority = host.utf8.allSatisfy { byte in
+            (0x21...0x7E).contains(byte) && !",/?#@\\".utf8.contains(byte)
+        }
+        guard hosts.count == 1, isAuthority else { throw invalid("the field Host is not one host with its port") }
+        return host
+    }
+
+    /// What Content-Length says, if it is sent.
+    private static func contentLength(
+        _ given: HTTPFields, method: HTTPRequest.Method, body: RequestBodyLength
+    ) throws(MTLSError) -> Int? {
+        let length: Int? =
+            switch body {
+            // RFC 9110 §8.6: methods that give a body a meaning say that there is none.
+            case .empty: [.post, .put, .patch].contains(method) ? 0 : nil
+            case .known(let count): count
+            case .unknown: nil
+            }
+        guard let text = given[.contentLength] else { return length }
+        if body == .unknown {
+            throw invalid(
+                "the field Content-Length was given for a body of unknown length", advice: "give the body its length")
+        }
+        guard text[...].decimal == length ?? 0 else {
+            throw invalid("the field Content-Length is not the body's length", advice: "leave it out: it is computed")
+        }
+        return length ?? 0
+    }
+
+    private static func examineTransferEncoding(_ given: HTTPFields, isChunked: Bool) throws(MTLSError) {
+        guard let codings = given[.transferEncoding] else { return }
+        guard isChunked, codings.lowercased() == "chunked" else {
+            throw invalid(
+                "the field Transfer-Encoding does not fit the body", advice: "leave it out: it is set when needed")
+        }
+    }
+
+    private static func invalid(_ reason: String, advice: String? = nil) -> MTLSError {
+        MTLSError(
+            .requestInvalid, phase: .prepare, fault: .caller, "the request cannot be sent: \(reason)", advice: advice)
+    }
+}

@@ -1,0 +1,70 @@
+package import HTTPTypes
+
+/// Decides whether a connection may serve another request after a response, and how long it may idle first
+/// (RFC 9112 §9.3).
+///
+/// 1. What leaves the stream in doubt closes the connection: a request or a response that is not whole, a response that
+///    only its end delimits, bytes nobody asked for.
+/// 2. Either side's `Connection: close` closes it; so does HTTP/1.0, unless the server says `keep-alive`.
+/// 3. A server's `Keep-Alive: timeout=N` counts, less 2 s for the time in which a request and the server's FIN could
+///    cross, and at most 600 s. A server that lets one more request pass at most (`max=1`) is not held to it.
+/// 4. Without a hint the default applies.
+package enum KeepAlivePolicy {
+    package enum Verdict: Hashable, Sendable {
+        case keep(idleTimeout: Duration)
+        case close(Reason)
+    }
+
+    package enum Reason: String, Sendable {
+        case exchangeIncomplete, requestedByClient, requestedByServer, oldVersion, timeoutTooShort, lastUse
+        case handedOver
+    }
+
+    /// Without a hint, and with a key that costs little.
+    package static let defaultIdleTimeout = Duration.seconds(4)
+    /// Without a hint, and with a key in a token: a handshake may cost a finger.
+    package static let tokenIdleTimeout = Duration.seconds(60)
+    private static let longestIdleTimeout = Duration.seconds(600)
+    private static let margin = Duration.seconds(2)
+
+    /// - Parameters:
+    ///   - method: The request's method.
+    ///   - requestFields: The fields as they were sent.
+    ///   - isComplete: What `ExchangeStateMachine` says: request and response are whole, and the response's end is plain.
+    ///   - isKeyInToken: Whether a new connection would ask a token for a signature.
+    package static func verdict(
+        method: HTTPRequest.Method, requestFields: HTTPFields, response: HTTPResponse, version: HTTP1Version,
+        isComplete: Bool, isKeyInToken: Bool
+    ) -> Verdict {
+        guard isComplete else { return .close(.exchangeIncomplete) }
+        let isTunnel = method == .connect && response.status.kind == .successful
+        if response.status.code == 101 || isTunnel { return .close(.handedOver) }
+        if requestFields.list(.connection, contains: "close") { return .close(.requestedByClient) }
+        let fields = response.headerFields
+        if fields.list(.connection, contains: "close") { return .close(.requestedByServer) }
+        if version == .http10, !fields.list(.connection, contains: "keep-alive") { return .close(.oldVersion) }
+        return hinted(fields) ?? .keep(idleTimeout: isKeyInToken ? tokenIdleTimeout : defaultIdleTimeout)
+    }
+
+    /// What the Keep-Alive field says. Parameters that are unknown or no numbers are passed over.
+    private static func hinted(_ fields: HTTPFields) -> Verdict? {
+        var verdict: Verdict?
+        for parameter in fields.list(.keepAlive) {
+            let parts = parameter.split(separator: "=", maxSplits: 1).map(\.trimmed)
+            guard parts.count == 2, let value = unquoted(parts[1]).decimal else { continue }
+            switch parts[0].lowercased() {
+            case "max" where value <= 1:
+                return .close(.lastUse)
+            case "timeout":
+                let timeout = min(.seconds(value) - margin, longestIdleTimeout)
+                verdict = timeout > .zero ? .keep(idleTimeout: timeout) : .close(.timeoutTooShort)
+            default: continue
+            }
+        }
+        return verdict
+    }
+
+    private static func unquoted(_ text: Substring) -> Substring {
+        text.count >= 2 && text.first == "\"" && text.last == "\"" ? text.dropFirst().dropLast() : text
+    }
+}
