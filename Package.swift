@@ -81,5 +81,8 @@ let package = Package(
             dependencies: ["CommandLineOptions", "MTLSClient"],
             swiftSettings: settings),
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
+
+        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
     ]
 )
