@@ -17,9 +17,6 @@ let package = Package(
         .library(name: "MTLSClient", targets: ["MTLSClient"]),
         .library(name: "MTLSTestKit", targets: ["MTLSTestKit"]),
         .executable(name: "mtls", targets: ["mtls"]),
-        // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
-        // has to be a shared object, and SwiftPM makes those only of products.
-        .library(name: "CountingModule", type: .dynamic, targets: ["CountingModule"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -86,5 +83,10 @@ let package = Package(
             name: "MTLSCoreTests",
             dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
+
+        // Tests
+        .testTarget(name: "MTLSCoreTests", dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")], path: "Tests/MTLSCoreTests", swiftSettings: settings),
+        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
     ]
 )

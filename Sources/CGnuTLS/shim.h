@@ -6,6 +6,7 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/pkcs11.h>
 #include <gnutls/pkcs12.h>
+#include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 #include <string.h>
 
@@ -13,6 +14,15 @@
 
 static inline unsigned cgnutls_info_algorithm_of_flags(unsigned flags) {
     return (unsigned)GNUTLS_FLAGS_TO_SIGN_ALGO(flags);
+}
+
+/* gnutls_free is a variable, and a macro that assigns to its argument. */
+static inline void cgnutls_free(void *memory) {
+    (gnutls_free)(memory);
+}
+
+static inline unsigned cgnutls_profile_to_vflags(gnutls_certificate_verification_profiles_t profile) {
+    return GNUTLS_PROFILE_TO_VFLAGS(profile);
 }
 
 #endif

@@ -1,0 +1,163 @@
+/// The textual encoding of RFC 7468, read strictly, with the headers of RFC 1421 that OpenSSL's old encrypted keys have.
+package enum PEM {
+    /// One `-----BEGIN label-----` … `-----END label-----`, as a place in the bytes that were read. Nothing of it is
+    /// copied until ``contents(of:)`` is called, so that a private key stays where its owner put it.
+    package struct Block: Sendable, Equatable {
+        package let label: String
+        /// The lines `Name: value` before the base64, with their names as they stand.
+        package let headers: [String: String]
+        /// The number of the BEGIN line, from 1.
+        package let line: Int
+        /// From the first byte of the BEGIN line through the last byte of the END line.
+        package let range: Range<Int>
+        fileprivate let body: Range<Int>
+        fileprivate let bodyLine: Int
+
+        /// What the base64 stands for. `bytes` are those the block was found in.
+        package func contents(of bytes: UnsafeRawBufferPointer) throws(PEMError) -> [UInt8] {
+            var contents: [UInt8] = []
+            contents.reserveCapacity(body.count / 4 * 3)
+            try decode(bytes) { contents.append($0) }
+            return contents
+        }
+
+        package func contents(of bytes: [UInt8]) throws(PEMError) -> [UInt8] {
+            try bytes.withRawBytes { (bytes) throws(PEMError) in try contents(of: bytes) }
+        }
+
+        fileprivate func decode(_ bytes: UnsafeRawBufferPointer, _ emit: (UInt8) -> Void) throws(PEMError) {
+            var base64 = Base64Decoder()
+            var line = bodyLine
+            for byte in UnsafeRawBufferPointer(rebasing: bytes[body]) {
+                if byte == UInt8(ascii: "\n") { line += 1 }
+                guard base64.take(byte, emit) else { throw PEMError(line: line, problem: .badBase64) }
+            }
+            guard base64.isComplete else { throw PEMError(line: line, problem: .badBase64) }
+        }
+    }
+
+    /// Finds the blocks in `bytes`. Text outside of blocks is ignored; every block is checked through to its last
+    /// character.
+    package static func blocks(in bytes: UnsafeRawBufferPointer) throws(PEMError) -> [Block] {
+        var lines = Lines(bytes)
+        var blocks: [Block] = []
+        while let line = lines.next() {
+            if let label = line.label(after: "-----BEGIN ", in: bytes) {
+                blocks.append(try block(label, begin: line, &lines, bytes))
+            } else if line.label(after: "-----END ", in: bytes) != nil {
+                throw PEMError(line: line.number, problem: .strayEnd)
+            }
+        }
+        return blocks
+    }
+
+    package static func blocks(in bytes: [UInt8]) throws(PEMError) -> [Block] {
+        try bytes.withRawBytes { (bytes) throws(PEMError) in try blocks(in: bytes) }
+    }
+
+    /// A block with lines of 64 characters, as text in ASCII.
+    package static func encode(label: String, der: [UInt8]) -> [UInt8] {
+        var text = Array("-----BEGIN \(label)-----\n".utf8)
+        for start in stride(from: 0, to: der.count, by: 48) {
+            Base64Encoder.append(der[start..<min(start + 48, der.count)], to: &text)
+            text.append(UInt8(ascii: "\n"))
+        }
+        return text + Array("-----END \(label)-----\n".utf8)
+    }
+
+    private static func block(
+        _ label: String, begin: Line, _ lines: inout Lines, _ bytes: UnsafeRawBufferPointer
+    ) throws(PEMError) -> Block {
+        var headers: [String: String] = [:]
+        var body: (start: Int, line: Int)?
+        while let line = lines.next() {
+            if let end = line.label(after: "-----END ", in: bytes) {
+                guard end == label else {
+                    throw PEMError(line: line.number, problem: .mismatchedEnd(expected: label, found: end))
+                }
+                let start = body ?? (line.range.lowerBound, line.number)
+                let block = Block(
+                    label: label, headers: headers, line: begin.number,
+                    range: begin.range.lowerBound..<line.range.upperBound,
+                    body: start.start..<line.range.lowerBound, bodyLine: start.line)
+                guard !block.body.isEmpty else { throw PEMError(line: begin.number, problem: .empty) }
+                try block.decode(bytes) { _ in }
+                return block
+            }
+            if line.label(after: "-----BEGIN ", in: bytes) != nil { break }
+            guard body == nil else { continue }
+            if let (name, value) = line.header(in: bytes) {
+                headers[name] = value
+            } else {
+                body = (line.range.lowerBound, line.number)
+            }
+        }
+        throw PEMError(line: begin.number, problem: .unterminated(label))
+    }
+}
+
+/// Where PEM text breaks its rules.
+package struct PEMError: Error, Sendable, Equatable, CustomStringConvertible {
+    package enum Problem: Sendable, Equatable {
+        case unterminated(String)
+        case mismatchedEnd(expected: String, found: String)
+        case strayEnd
+        case empty
+        case badBase64
+    }
+
+    /// From 1.
+    package let line: Int
+    package let problem: Problem
+
+    package var description: String {
+        switch problem {
+        case .unterminated(let label): "line \(line): the block \"\(label)\" has no END line"
+        case .mismatchedEnd(let expected, let found):
+            "line \(line): END names \"\(found)\" where BEGIN named \"\(expected)\""
+        case .strayEnd: "line \(line): END without BEGIN"
+        case .empty: "line \(line): the block is empty"
+        case .badBase64: "line \(line): this is not base64"
+        }
+    }
+}
+
+private struct Line {
+    let number: Int
+    /// Without the line's end and the blanks before it.
+    let range: Range<Int>
+
+    func label(after prefix: StaticString, in bytes: UnsafeRawBufferPointer) -> String? {
+        let start = range.lowerBound + prefix.utf8CodeUnitCount
+        let end = range.upperBound - 5
+        guard start <= end,
+            bytes[range.lowerBound..<start].elementsEqual(String(describing: prefix).utf8),
+            bytes[end..<range.upperBound].elementsEqual("-----".utf8)
+        else { return nil }
+        return printable(bytes[start..<end])
+    }
+
+    func header(in bytes: UnsafeRawBufferPointer) -> (name: String, value: String)? {
+        guard let colon = bytes[range].firstIndex(of: UInt8(ascii: ":")) else { return nil }
+        let value = bytes[(colon + 1)..<range.upperBound].drop { $0 == UInt8(ascii: " ") }
+        return (printable(bytes[range.lowerBound..<colon]), printable(value))
+    }
+}
+
+private struct Lines {
+    private let bytes: UnsafeRawBufferPointer
+    private var offset = 0
+    private var number = 0
+
+    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    mutating func next() -> Line? {
+        guard offset < bytes.count else { return nil }
+        number += 1
+        let start = offset
+        var end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.count
+        offset = end + 1
+        while end > start, Base64Decoder.isBlank(bytes[end - 1]) { end -= 1 }
+        return Line(number: number, range: start..<end)
+    }
+}
