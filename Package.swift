@@ -75,14 +75,12 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "mtls",
-            dependencies: ["CommandLineOptions", "MTLSClient"],
+            dependencies: [
+                "MTLSClient", "GnuTLS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
             swiftSettings: settings),
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
-
-        .testTarget(
-            name: "MTLSCoreTests",
-            dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
-            swiftSettings: settings),
 
         // Tests
         .testTarget(name: "MTLSCoreTests", dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")], path: "Tests/MTLSCoreTests", swiftSettings: settings),

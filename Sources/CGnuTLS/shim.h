@@ -21,6 +21,10 @@ static inline void cgnutls_free(void *memory) {
     (gnutls_free)(memory);
 }
 
+static inline void *cgnutls_malloc(size_t size) {
+    return (gnutls_malloc)(size);
+}
+
 static inline unsigned cgnutls_profile_to_vflags(gnutls_certificate_verification_profiles_t profile) {
     return GNUTLS_PROFILE_TO_VFLAGS(profile);
 }

@@ -1,5 +1,5 @@
-package import GnuTLS
-package import NIOCore
+import GnuTLS
+import NIOCore
 
 /// Ciphertext on its way between a channel and a session: what was read waits in `inbound`, what is to be written
 /// gathers in `outbound`.

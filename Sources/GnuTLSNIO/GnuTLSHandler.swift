@@ -1,5 +1,5 @@
-package import GnuTLS
-package import MTLSCore
+import GnuTLS
+import MTLSCore
 package import NIOCore
 import NIOTLS
 

@@ -1,6 +1,6 @@
-package import GnuTLS
-package import MTLSCore
-package import NIOCore
+public import GnuTLS
+import MTLSCore
+import NIOCore
 
 /// What one handshake needs to know.
 package struct HandshakeConfiguration {

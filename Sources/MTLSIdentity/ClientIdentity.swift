@@ -28,7 +28,7 @@ public final class ClientIdentity: Sendable {
     /// Whether the key can sign by `scheme`.
     package func supports(_ scheme: SignatureScheme) -> Bool {
         switch certifiedKey.key {
-        case .software(let key): key.publicKey.supports(scheme)
+        case .software(let key): key.publicKey.schemes.contains(scheme)
         case .external(let signer): signer.supports(scheme)
         }
     }

@@ -24,7 +24,7 @@ package enum IdentitySelector {
 
     private static func refusal(_ candidate: ClientIdentity, _ request: CertificateRequest, isOnly: Bool) -> String? {
         if !request.schemes.isEmpty, !request.schemes.contains(where: candidate.supports) {
-            let accepted = request.schemes.map(\.description).joined(separator: ", ")
+            let accepted = request.schemes.map { "\($0)" }.joined(separator: ", ")
             return "its key cannot sign by any scheme that the server accepts (\(accepted))"
         }
         // The only candidate is shown whatever the list says: the server's verdict tells more than our guess.

@@ -58,7 +58,7 @@ struct PEMIdentity: IdentitySource {
 
     private static func unlock(_ pem: [UInt8], place: Place, passphrase: SecretSource?) async throws -> PrivateKey {
         do {
-            return try PrivateKey(pem: pem)
+            return try PrivateKey.read(pem: pem)
         } catch .passphraseMissing {
             guard let passphrase else {
                 throw MTLSError(
@@ -71,7 +71,7 @@ struct PEMIdentity: IdentitySource {
                     "the key in \(place.name) is encrypted and its passphrase was not given")
             }
             do {
-                return try PrivateKey(pem: pem, passphrase: secret)
+                return try PrivateKey.read(pem: pem, passphrase: secret)
             } catch {
                 throw refusal(error, place)
             }

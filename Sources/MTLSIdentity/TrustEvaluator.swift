@@ -25,16 +25,18 @@ package final class TrustEvaluator: Sendable {
 
     /// Judges `chain`, as the server sent it.
     ///
-    /// - Parameter name: The name that the leaf must be for.
+    /// - Parameters:
+    ///   - expected: What the leaf must be for.
+    ///   - name: The same as the caller wrote it, for errors.
     /// - Returns: nil when the chain is good.
-    package func refusal(of chain: [[UInt8]], for name: ServerName) -> MTLSError? {
+    package func refusal(of chain: [[UInt8]], for expected: ServerName, name: String) -> MTLSError? {
         guard let made = list.ifMade else {
             return MTLSError(
                 .invariantViolated, phase: .verify, fault: .us, "a server was judged before the trust anchors were loaded")
         }
         guard let list = made else { return nil }
         do {
-            return try judge(chain.map { der throws(GnuTLSError) in try Certificate(der: der) }, name, list)
+            return try judge(chain.map { (der) throws(GnuTLSError) in try Certificate(der: der) }, expected, name, list)
         } catch {
             return MTLSError(
                 .certificateInvalid, phase: .verify, fault: .peer,
@@ -43,60 +45,58 @@ package final class TrustEvaluator: Sendable {
     }
 
     private func judge(
-        _ chain: [Certificate], _ name: ServerName, _ list: TrustList
+        _ chain: [Certificate], _ expected: ServerName, _ name: String, _ list: TrustList
     ) throws(GnuTLSError) -> MTLSError? {
         guard let leaf = chain.first else {
             return MTLSError(.certificateInvalid, phase: .verify, fault: .peer, "\(name) sent no certificate")
         }
-        if case .refused(let status, let certificate, let text) = try list.verify(
-            chain: chain, purpose: KeyPurpose.serverAuth)
-        {
-            return TrustRefusal.error(status, certificate ?? leaf, text: text, name: name)
+        if case .refused(let refusal) = try list.verify(chain: chain, purpose: KeyPurpose.serverAuth) {
+            return TrustRefusal.error(refusal, leaf: leaf, name: name)
         }
-        guard leaf.matches(name) else { return TrustRefusal.wrongName(leaf, name) }
-        return nil
+        return leaf.matches(expected) ? nil : TrustRefusal.wrongName(leaf, name)
     }
 
     private static func load(_ anchors: [Trust.Anchors]) throws(MTLSError) -> TrustList {
-        do {
-            let list = try TrustList()
-            for anchor in anchors {
-                switch anchor {
-                case .system:
-                    guard try list.addSystemTrust() > 0 else {
-                        throw MTLSError(
-                            .trustUnreadable, phase: .trust, fault: .caller, "the system has no trust anchors",
-                            advice: "install the package ca-certificates, or name a file of trust anchors")
-                    }
-                case .files(let paths):
-                    for path in paths { try list.add(try read(path)) }
-                case .bytes(let bytes):
-                    try list.add(try parse(bytes, name: "the PEM bytes given"))
-                case .certificates(let certificates):
-                    try list.add(certificates)
-                }
+        var certificates: [Certificate] = []
+        var includesSystem = false
+        for anchor in anchors {
+            switch anchor {
+            case .system: includesSystem = true
+            case .files(let paths):
+                for path in paths { certificates += try read(path) }
+            case .bytes(let bytes): certificates += try parse(bytes, name: "the PEM bytes given")
+            case .certificates(let given): certificates += given
             }
-            return list
-        } catch let error as MTLSError {
-            throw error
+        }
+        let list: TrustList
+        do {
+            list = try TrustList(anchors: certificates, includingSystem: includesSystem)
         } catch {
             throw MTLSError(
                 .trustUnreadable, phase: .trust, fault: .us, "the trust anchors cannot be loaded: \(error)",
                 underlying: error)
         }
+        guard list.anchorCount > 0 else {
+            throw MTLSError(
+                .trustUnreadable, phase: .trust, fault: .caller, "there are no trust anchors",
+                advice: "install the package ca-certificates, or name a file of trust anchors")
+        }
+        return list
     }
 
-    private static func read(_ path: String) throws -> [Certificate] {
+    private static func read(_ path: String) throws(MTLSError) -> [Certificate] {
+        let bytes: [UInt8]
         do {
-            return try parse(try SmallFile.read(path, limit: 64 << 20), name: "\"\(path)\"")
-        } catch let failure as SmallFile.Failure {
+            bytes = try SmallFile.read(path, limit: 64 << 20)
+        } catch {
             throw MTLSError(
                 .trustUnreadable, phase: .trust, fault: .caller,
-                "the file of trust anchors \"\(path)\" cannot be read: \(failure)")
+                "the file of trust anchors \"\(path)\" cannot be read: \(error)")
         }
+        return try parse(bytes, name: "\"\(path)\"")
     }
 
-    private static func parse(_ bytes: [UInt8], name: String) throws -> [Certificate] {
+    private static func parse(_ bytes: [UInt8], name: String) throws(MTLSError) -> [Certificate] {
         do {
             return try Certificate.chain(pem: bytes)
         } catch {

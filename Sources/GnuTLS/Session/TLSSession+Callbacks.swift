@@ -84,7 +84,7 @@ extension TLSSession {
         guard let key else { throw GnuTLSError(code: made, operation: "gnutls_privkey_init") }
         let result = gnutls_privkey_import_ext4(
             key, Unmanaged.passUnretained(self).toOpaque(),
-            { _, algorithm, _, pointer, _, data, signature in
+            { _, algorithm, pointer, _, data, signature in
                 TLSSession.of(pointer)?.sign(algorithm, data, isDigest: false, into: signature)
                     ?? GNUTLS_E_INTERNAL_ERROR
             },
@@ -109,11 +109,11 @@ extension TLSSession {
 
     private func keyInformation(_ flags: UInt32) -> Int32 {
         guard let signer else { return -1 }
-        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 { return Int32(signer.publicKey.algorithmNumber) }
+        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 { return gnutls_pubkey_get_pk_algorithm(signer.publicKey.handle, nil) }
         if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0 { return Int32(signer.publicKey.bits) }
         if flags & UInt32(GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0 {
             let algorithm = gnutls_sign_algorithm_t(rawValue: cgnutls_info_algorithm_of_flags(flags))
-            guard let scheme = SignatureScheme(algorithm, key: signer.publicKey) else { return 0 }
+            guard let scheme = SignatureScheme(algorithm) else { return 0 }
             return signer.supports(scheme) ? 1 : 0
         }
         return -1
@@ -132,7 +132,7 @@ extension TLSSession {
             let input: SigningInput
             if algorithm == GNUTLS_SIGN_RSA_RAW {
                 input = .digestInfo(bytes)
-            } else if let scheme = SignatureScheme(algorithm, key: signer.publicKey) {
+            } else if let scheme = SignatureScheme(algorithm) {
                 input = isDigest ? .digest(bytes, scheme) : .message(bytes, scheme)
             } else {
                 throw GnuTLSError(code: GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, operation: "sign")
@@ -140,7 +140,7 @@ extension TLSSession {
             let start = ContinuousClock.now
             defer { signatureTime += ContinuousClock.now - start }
             let made = try signer.sign(input)
-            guard !made.isEmpty, let memory = gnutls_malloc(made.count) else {
+            guard !made.isEmpty, let memory = cgnutls_malloc(made.count) else {
                 throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "sign")
             }
             memory.copyMemory(from: made, byteCount: made.count)

@@ -81,7 +81,7 @@ extension TLSSession {
     /// The cipher suite, as IANA or GnuTLS names it.
     package var cipherSuite: String? {
         guard let text = gnutls_session_get_desc(handle) else { return nil }
-        defer { gnutls_free(text) }
+        defer { cgnutls_free(text) }
         return String(cString: text)
     }
 

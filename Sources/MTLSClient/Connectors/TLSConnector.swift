@@ -40,7 +40,7 @@ public struct TLSSettings: Sendable, Hashable {
 public struct TLSConnector: Connector {
     private let identity: Identity?
     private let settings: TLSSettings
-    private let inner: any Connector
+    let inner: any Connector
     private let shared: Shared
 
     /// Makes a connector. The trust anchors are loaded when the first connection is made.
@@ -81,7 +81,7 @@ public struct TLSConnector: Connector {
         return try await withTaskCancellationHandler {
             try await channel.eventLoop.submit {
                 var configuration = HandshakeConfiguration(context: tls, peerName: endpoint.description) { chain, _ in
-                    evaluator.refusal(of: chain, for: expected).map { .failure($0) } ?? .success(())
+                    evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
                 }
                 configuration.serverName = name
                 configuration.handshakeTimeout = timeouts.limit(of: .handshake)

@@ -1,0 +1,93 @@
+public import HTTPTypes
+public import Logging
+public import MTLSCore
+public import MTLSIdentity
+import Synchronization
+
+/// Sends requests to any number of origins, with a ``Client`` for each.
+public final class Agent: Sendable {
+    private struct State {
+        var clients: [Origin: Client] = [:]
+        var isShutDown = false
+    }
+
+    private let connector: any Connector
+    private let settings: ClientSettings
+    private let logger: Logger?
+    private let state = Mutex(State())
+
+    /// Makes an agent; no connection is made before the first request.
+    ///
+    /// - Parameters:
+    ///   - identity: Whom to present, and to which hosts: see ``Identity/perHost(_:)``.
+    ///   - trust: Whom to trust.
+    ///   - tls: What to offer in handshakes.
+    ///   - settings: How each origin's connections are used.
+    ///   - logger: For what is worth saying.
+    public convenience init(
+        identity: Identity? = nil, trust: Trust = .system, tls: TLSSettings = TLSSettings(),
+        settings: ClientSettings = ClientSettings(), logger: Logger? = nil
+    ) {
+        self.init(
+            connector: TLSConnector(identity: identity, trust: trust, settings: tls), settings: settings,
+            logger: logger)
+    }
+
+    /// Makes an agent whose connections come from `connector`.
+    public init(connector: any Connector, settings: ClientSettings = ClientSettings(), logger: Logger? = nil) {
+        self.connector = connector
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// The client of the origin of `url`.
+    ///
+    /// - Throws: ``MTLSError`` with ``MTLSError/Code/urlInvalid`` or ``MTLSError/Code/clientClosed``.
+    public func client(for url: String) throws(MTLSError) -> Client {
+        try client(for: ParsedURL(url).origin)
+    }
+
+    private func client(for origin: Origin) throws(MTLSError) -> Client {
+        try state.withLock { (state) throws(MTLSError) in
+            guard !state.isShutDown else {
+                throw MTLSError(.clientClosed, phase: .prepare, fault: .caller, "the agent was shut down")
+            }
+            if let client = state.clients[origin] { return client }
+            let client = Client(origin: origin, connector: connector, settings: settings, logger: logger)
+            state.clients[origin] = client
+            return client
+        }
+    }
+
+    /// Sends a request and returns when the response's head has come.
+    ///
+    /// - Parameters:
+    ///   - url: Where to; it gives the request its path.
+    ///   - request: Method and fields.
+    ///   - body: What goes with it.
+    ///   - timeouts: In place of the agent's.
+    /// - Throws: ``MTLSError``.
+    @concurrent
+    public func execute(
+        _ url: String, _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil
+    ) async throws -> Response {
+        let parsed = try ParsedURL(url)
+        var request = request
+        request.path = parsed.target
+        return try await client(for: parsed.origin).execute(request, body: body, timeouts: timeouts)
+    }
+
+    /// Closes the clients of all origins.
+    ///
+    /// - Parameter graceful: Whether the requests under way may end first.
+    public func shutdown(graceful: Bool = true) async {
+        let clients = state.withLock { state in
+            state.isShutDown = true
+            defer { state.clients.removeAll() }
+            return Array(state.clients.values)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for client in clients { group.addTask { await client.shutdown(graceful: graceful) } }
+        }
+    }
+}

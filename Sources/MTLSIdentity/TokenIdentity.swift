@@ -1,0 +1,149 @@
+import GnuTLS
+import MTLSCore
+import PKCS11
+import SecretMemory
+
+/// An identity whose key is in a token, found when it is first wanted.
+///
+/// Finding it asks for no PIN as long as its certificate is public, as certificates are: the key itself is looked for
+/// when it signs, after the login.
+struct TokenIdentity: IdentitySource {
+    private let loaded: AsyncOnce<ClientIdentity>
+
+    init(key: String, certificate: String?, pin: SecretSource?, module: String?) {
+        loaded = AsyncOnce {
+            do {
+                return try await Self.load(key: key, certificate: certificate, pin: pin, module: module)
+            } catch let error as PKCS11Error {
+                throw MTLSError.token(error, phase: .identity)
+            }
+        }
+    }
+
+    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
+
+    private static func load(
+        key text: String, certificate: String?, pin source: SecretSource?, module path: String?
+    ) async throws -> ClientIdentity {
+        let uri = try PKCS11URI(text)
+        let pin = try PINs(source: source, uri: uri)
+        let module = try await Token.searchLane.run { () throws(PKCS11Error) in
+            try path.map { (path: String) throws(PKCS11Error) in try PKCS11Module.load(path: path) }
+        }
+        let token = try await Token.search(uri, in: module)
+
+        let chain: [Certificate]
+        let selector: TokenKey.Selector
+        switch certificate {
+        case let name? where !name.lowercased().hasPrefix("pkcs11:"):
+            chain = try IdentityFile.chain(try IdentityFile.read(name), name: "\"\(name)\"")
+            selector = .uri(uri)
+        case let other:
+            let certificateURI = try other.map { (text: String) throws(PKCS11Error) in try PKCS11URI(text) }
+            let holder = if let certificateURI { try await Token.search(certificateURI, in: module) } else { token }
+            let search = CertificateSearch(token: holder, pin: pin, keyIsIn: holder === token)
+            let found = try await holder.lane.run { () throws(PKCS11Error) in
+                Result { try search.find(certificateURI ?? uri) }
+            }.get()
+            chain = found.chain
+            selector = certificateURI == nil && uri.type != .privateKey && !found.id.isEmpty ? .id(found.id) : .uri(uri)
+        }
+        guard let leaf = chain.first else { throw PKCS11Error(.objectNotFound, "there is no certificate") }
+
+        let mechanisms = try await token.lane.run { () throws(PKCS11Error) in try token.mechanisms() }
+        let signer = TokenSigner(
+            key: TokenKey(token, selector, pin: pin), publicKey: leaf.publicKey, subject: leaf.subject,
+            mechanisms: Set(mechanisms.values.lazy.filter(\.canSign).map(\.type)))
+        do {
+            return ClientIdentity(
+                certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: uri.formatted,
+                isInToken: true)
+        } catch {
+            throw MTLSError(
+                .identityMalformed, phase: .identity, fault: .token,
+                "the certificate of \(uri.formatted) cannot be used: \(error)", underlying: error)
+        }
+    }
+}
+
+/// Looks for the certificate of a key, and for its issuers, in a token. On a thread of the token's lane.
+struct CertificateSearch: Sendable {
+    let token: Token
+    let pin: PINs
+    /// Whether the key is in the same token, so that it can tell which certificate is its own.
+    let keyIsIn: Bool
+
+    struct Found {
+        let chain: [Certificate]
+        /// `CKA_ID` of the leaf.
+        let id: [UInt8]
+    }
+
+    func find(_ uri: PKCS11URI) throws -> Found {
+        let match = try leaf(uri)
+        let leaf = try certificate(match)
+        let others = try token.findCertificates(token.uri).compactMap { try? certificate($0) }
+        return Found(chain: Self.chain(of: leaf, among: others), id: match.id)
+    }
+
+    private func leaf(_ uri: PKCS11URI) throws(PKCS11Error) -> TokenCertificate {
+        var matches = try token.findCertificates(uri)
+        if matches.isEmpty, uri.type != .certificate, keyIsIn { matches = try byKey(uri) }
+        if matches.isEmpty, uri.type == .certificate { matches = try token.findCertificates(uri, pin: pin) }
+        // Certificates of authorities may stand under the same label or identifier.
+        if matches.count > 1 {
+            let leaves = matches.filter { (try? certificate($0))?.isCA == false }
+            if !leaves.isEmpty { matches = leaves }
+        }
+        guard let match = matches.first else {
+            let all = try token.findCertificates(token.uri)
+            throw PKCS11Error(
+                .objectNotFound, "the token has no certificate for \(uri.formatted)",
+                advice: all.isEmpty
+                    ? "it has no certificates: give the certificate's file"
+                    : "it has: \(Self.list(all)); or give the certificate's file", token: token.label)
+        }
+        guard matches.count == 1 else {
+            throw PKCS11Error(
+                .ambiguous, "\(matches.count) certificates match \(uri.formatted)",
+                advice: "choose one of: \(Self.list(matches))", token: token.label)
+        }
+        return match
+    }
+
+    /// The labels of key and certificate may differ; `CKA_ID` may not. This is the one case in which the PIN is asked for
+    /// before a signature: private keys are hidden until then.
+    private func byKey(_ uri: PKCS11URI) throws(PKCS11Error) -> [TokenCertificate] {
+        guard uri.namesObject else { return [] }
+        let keys = try token.findPrivateKeys(uri, pin: pin)
+        guard let key = keys.first, keys.count == 1, !key.id.isEmpty else { return [] }
+        var search = PKCS11URI()
+        search.id = key.id
+        return try token.findCertificates(search)
+    }
+
+    private func certificate(_ match: TokenCertificate) throws(PKCS11Error) -> Certificate {
+        do {
+            return try Certificate(der: match.der)
+        } catch {
+            throw PKCS11Error(.failed, "\(match.uri.formatted) is not a certificate that can be read", token: token.label)
+        }
+    }
+
+    private static func list(_ certificates: [TokenCertificate]) -> String {
+        certificates.prefix(20).map(\.uri.formatted).joined(separator: ", ")
+            + (certificates.count > 20 ? " and \(certificates.count - 20) more" : "")
+    }
+
+    /// The leaf and its issuers as far as `others` has them, without the root.
+    static func chain(of leaf: Certificate, among others: [Certificate]) -> [Certificate] {
+        var chain = [leaf]
+        while chain.count < 8, let last = chain.last, !last.isSelfIssued,
+            let issuer = others.first(where: { $0.rawSubject == last.rawIssuer && $0.isCA }), !issuer.isSelfIssued,
+            !chain.contains(issuer)
+        {
+            chain.append(issuer)
+        }
+        return chain
+    }
+}

@@ -1,0 +1,133 @@
+import GnuTLS
+import MTLSCore
+import PKCS11
+import Synchronization
+
+/// Signs handshakes with a key in a token.
+///
+/// What the token returns is put into the form that TLS carries and verified with the certificate's public key before it
+/// goes out: tokens return wrong salts, stripped zeros, and signatures of other keys.
+final class TokenSigner: ExternalSigner {
+    let publicKey: PublicKey
+    private let key: TokenKey
+    private let subject: String
+    private let mechanisms: Set<UInt>
+    private let isKeyChecked = Mutex(false)
+
+    /// - Parameter mechanisms: Those by which the token says that it can sign.
+    init(key: TokenKey, publicKey: PublicKey, subject: String, mechanisms: Set<UInt>) {
+        self.key = key
+        self.publicKey = publicKey
+        self.subject = subject
+        self.mechanisms = mechanisms
+    }
+
+    var lane: any SigningLane { TokenSigningLane(lane: key.token.lane) }
+
+    func supports(_ scheme: SignatureScheme) -> Bool {
+        publicKey.schemes.contains(scheme) && mechanisms.contains(Self.mechanism(for: scheme).type)
+    }
+
+    func sign(_ input: SigningInput) throws -> [UInt8] {
+        do {
+            try checkKey()
+            switch input {
+            case .digestInfo(let info):
+                return try verified(try key.sign(.rsaPKCS1, info)) { publicKey.verifyPKCS1($0, digestInfo: info) }
+            case .digest(let digest, let scheme):
+                let signature = try key.sign(Self.mechanism(for: scheme), truncated(digest))
+                return try verified(try encoded(signature)) { publicKey.verify($0, ofHash: digest, scheme: scheme) }
+            case .message(let message, let scheme):
+                return try verified(try key.sign(Self.mechanism(for: scheme), message)) {
+                    publicKey.verify($0, of: message, scheme: scheme)
+                }
+            }
+        } catch let error as PKCS11Error {
+            throw MTLSError.token(error, phase: .sign)
+        }
+    }
+
+    /// The key that was found is the certificate's, as far as the token shows. Known before anything is signed, it
+    /// spares a touch.
+    private func checkKey() throws {
+        if isKeyChecked.withLock({ $0 }) { return }
+        if let material = try key.keyInfo().publicKey, let found = try? PublicKey(material), found != publicKey {
+            throw MTLSError(
+                .keyMismatch, phase: .identity, fault: .token,
+                "the key in the token \"\(key.token.label)\" does not belong to the certificate \"\(subject)\"",
+                advice: "name the key that belongs to it")
+        }
+        isKeyChecked.withLock { $0 = true }
+    }
+
+    private func verified(_ signature: [UInt8], _ isGood: ([UInt8]) -> Bool) throws(MTLSError) -> [UInt8] {
+        guard isGood(signature) else {
+            throw MTLSError(
+                .signatureInvalid, phase: .sign, fault: .token,
+                "the token \"\(key.token.label)\" returned a signature that the public key of \"\(subject)\" does not verify",
+                advice: "check that key and certificate belong together, and the module's version")
+        }
+        return signature
+    }
+
+    /// ECDSA signs as many leading bits of a digest as the curve's order has (FIPS 186-5 §6.4.1). Modules differ in
+    /// whether they do that themselves.
+    private func truncated(_ digest: [UInt8]) -> [UInt8] {
+        guard case .ecdsa(let curve) = publicKey.algorithm else { return digest }
+        return Array(digest.prefix(curve.byteCount))
+    }
+
+    /// PKCS#11 has ECDSA signatures as r and s side by side; TLS has them in DER.
+    private func encoded(_ signature: [UInt8]) throws -> [UInt8] {
+        guard case .ecdsa(let curve) = publicKey.algorithm else { return signature }
+        guard signature.count == 2 * curve.byteCount else { return signature }
+        return try ECDSASignature.der(fromRaw: signature)
+    }
+
+    private static func mechanism(for scheme: SignatureScheme) -> SigningMechanism {
+        switch scheme {
+        case .rsaPKCS1SHA256, .rsaPKCS1SHA384, .rsaPKCS1SHA512: .rsaPKCS1
+        case .rsaPSSRSAESHA256, .rsaPSSPSSSHA256: .rsaPSS(.sha256)
+        case .rsaPSSRSAESHA384, .rsaPSSPSSSHA384: .rsaPSS(.sha384)
+        case .rsaPSSRSAESHA512, .rsaPSSPSSSHA512: .rsaPSS(.sha512)
+        case .ecdsaSECP256R1SHA256, .ecdsaSECP384R1SHA384, .ecdsaSECP521R1SHA512: .ecdsa
+        case .ed25519, .ed448: .eddsa
+        }
+    }
+}
+
+/// A token's threads, as handshakes see them.
+private struct TokenSigningLane: SigningLane {
+    let lane: TokenLane
+
+    func submit(_ job: @escaping @Sendable () -> Void) throws -> any LaneTicket {
+        do {
+            return Ticket(ticket: try lane.submit(job))
+        } catch {
+            throw MTLSError.token(error, phase: .sign)
+        }
+    }
+
+    private struct Ticket: LaneTicket {
+        let ticket: TokenLane.Ticket
+
+        func cancel() -> Bool { ticket.cancel() }
+    }
+}
+
+extension PublicKey {
+    /// The public half of a key, as a token showed it.
+    package convenience init(_ material: PublicKeyMaterial) throws {
+        switch material {
+        case .rsa(let modulus, let exponent):
+            try self.init(rsaModulus: modulus, exponent: exponent)
+        case .ec(let parameters, let point):
+            switch parameters {
+            case PKCS11.KeyKind.ecP256.parameters: try self.init(curve: .p256, point: point)
+            case PKCS11.KeyKind.ecP384.parameters: try self.init(curve: .p384, point: point)
+            case PKCS11.KeyKind.ecP521.parameters: try self.init(curve: .p521, point: point)
+            default: try self.init(ed25519: point)
+            }
+        }
+    }
+}
