@@ -10,6 +10,7 @@ struct PoolModel: ~Copyable {
         var refusal = 0.2
         var rejection = 0.05
         var closing = 0.2
+        var waitLimit = 0.5
     }
 
     private var pool: PoolStateMachine
@@ -60,7 +61,7 @@ struct PoolModel: ~Copyable {
     private mutating func lease() throws {
         leases += 1
         let id = leases
-        let waitLimit: Duration? = chance(0.5) ? .seconds(Int.random(in: 1...20, using: &random)) : nil
+        let waitLimit: Duration? = chance(odds.waitLimit) ? .seconds(Int.random(in: 1...20, using: &random)) : nil
         waiting.insert(id)
         answers[id] = 0
         waitDeadlines[id] = waitLimit.map { now + $0 } ?? .distantFuture
@@ -96,6 +97,7 @@ struct PoolModel: ~Copyable {
         guard let id = leased, case .leased(let request)? = links[id] else { return }
         answers[request, default: 0] += 1
         if chance(odds.closing) {
+            links[id] = .idle(until: now)
             try perform(pool.released(id, .close, now: now), after: "spent \(id)")
         } else {
             let until = now + .milliseconds(Int.random(in: 1...5000, using: &random))
@@ -140,6 +142,8 @@ struct PoolModel: ~Copyable {
     private mutating func perform(_ action: PoolStateMachine.Action, after event: String) throws {
         for id in action.close {
             try #require(links[id] != nil && links[id] != .closing, "\(event): close \(id)")
+            // A connection that is closed under its request fails it.
+            if case .leased(let request)? = links[id] { answers[request, default: 0] += 1 }
             links[id] = .closing
         }
         for failure in action.fail {
