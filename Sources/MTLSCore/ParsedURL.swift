@@ -134,7 +134,7 @@ package struct ParsedURL: Hashable, Sendable {
         var shown = text.unicodeScalars[...]  // not characters, or a combining accent could hide the @
         if let at = shown.lastIndex(of: "@") {
             let start = text.firstRange(of: "://")?.upperBound ?? text.startIndex
-            shown = text.unicodeScalars[..<min(start, at)] + "…".unicodeScalars + shown[at...]
+            shown = text.unicodeScalars[..<(start <= at ? start : text.startIndex)] + "…".unicodeScalars + shown[at...]
         }
         if let query = shown.firstIndex(of: "?") { shown = shown[..<query] + "?…".unicodeScalars }
         return String(shown.prefix(200)) + (shown.count > 200 ? "…" : "")
