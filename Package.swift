@@ -40,7 +40,9 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MTLSIdentity",
-            dependencies: ["GnuTLS", "PKCS11", "MTLSCore", "SecretMemory", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "GnuTLS", "PKCS11", "MTLSCore", "SecretMemory", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .target(
             name: "GnuTLSNIO",
@@ -83,6 +85,8 @@ let package = Package(
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
 
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
-        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSCore", "SecretMemory"],
+            swiftSettings: settings),
     ]
 )
