@@ -37,7 +37,9 @@ let package = Package(
             swiftSettings: settings),
         .target(
             name: "MTLSIdentity",
-            dependencies: ["GnuTLS", "PKCS11", "MTLSCore", "SecretMemory", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "GnuTLS", "PKCS11", "MTLSCore", "SecretMemory", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
         .target(
             name: "GnuTLSNIO",
@@ -85,6 +87,8 @@ let package = Package(
         // Tests
         .testTarget(name: "MTLSCoreTests", dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")], path: "Tests/MTLSCoreTests", swiftSettings: settings),
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
-        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSCore", "SecretMemory"],
+            swiftSettings: settings),
     ]
 )

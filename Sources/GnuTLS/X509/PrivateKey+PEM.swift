@@ -80,7 +80,9 @@ extension PrivateKey {
         let result = gnutls_pkcs8_info(&pem, GNUTLS_X509_FMT_PEM, nil, nil, nil, nil, nil, nil)
         guard result < 0 else { return }
         let error = GnuTLSError(code: result, operation: "reading an encrypted private key")
-        throw error.isUnknownAlgorithm ? .unsupported(error.message) : .malformed("\(error)")
+        // A request that is "invalid" means here that nothing is encrypted.
+        throw error.isUnknownAlgorithm && result != GNUTLS_E_INVALID_REQUEST
+            ? .unsupported(error.message) : .malformed("\(error)")
     }
 }
 

@@ -48,7 +48,7 @@ package final class PrivateKey: @unchecked Sendable {  // safe: GnuTLS only read
     /// Signs `message` in `scheme`. An ECDSA signature is DER, as in TLS.
     package func sign(_ message: [UInt8], scheme: SignatureScheme) throws(GnuTLSError) -> [UInt8] {
         try takingBytes("signing") { signature in
-            message.withDatum { gnutls_privkey_sign_data2(handle, scheme.algorithm, 0, $0, signature) }
+            message.withDatum { gnutls_privkey_sign_data2(handle, scheme.algorithm, scheme.signFlags, $0, signature) }
         }
     }
 
@@ -58,7 +58,7 @@ package final class PrivateKey: @unchecked Sendable {  // safe: GnuTLS only read
             throw GnuTLSError(code: GNUTLS_E_INVALID_REQUEST, operation: "signing")
         }
         return try takingBytes("signing") { signature in
-            hash.withDatum { gnutls_privkey_sign_hash2(handle, scheme.algorithm, 0, $0, signature) }
+            hash.withDatum { gnutls_privkey_sign_hash2(handle, scheme.algorithm, scheme.signFlags, $0, signature) }
         }
     }
 

@@ -104,16 +104,21 @@ extension PublicKey {
     /// Whether `signature` is this key's, in `scheme`, over `message`. False also where key and scheme do not fit.
     /// ECDSA signatures are DER, as in TLS. RSASSA-PSS demands a salt as long as the hash (RFC 8446 §4.2.3).
     package func verify(_ signature: [UInt8], of message: [UInt8], scheme: SignatureScheme) -> Bool {
-        signature.withDatum { signature in
-            message.withDatum { gnutls_pubkey_verify_data2(handle, scheme.algorithm, scheme.flags, $0, signature) >= 0 }
+        guard schemes.contains(scheme) else { return false }
+        return signature.withDatum { signature in
+            message.withDatum {
+                gnutls_pubkey_verify_data2(handle, scheme.algorithm, scheme.verifyFlags, $0, signature) >= 0
+            }
         }
     }
 
     /// The same where only the hash of the message is at hand. Always false for EdDSA, which signs no hash.
     package func verify(_ signature: [UInt8], ofHash hash: [UInt8], scheme: SignatureScheme) -> Bool {
-        guard hash.count == scheme.hash?.byteCount else { return false }
+        guard schemes.contains(scheme), hash.count == scheme.hash?.byteCount else { return false }
         return signature.withDatum { signature in
-            hash.withDatum { gnutls_pubkey_verify_hash2(handle, scheme.algorithm, scheme.flags, $0, signature) >= 0 }
+            hash.withDatum {
+                gnutls_pubkey_verify_hash2(handle, scheme.algorithm, scheme.verifyFlags, $0, signature) >= 0
+            }
         }
     }
 
@@ -181,8 +186,4 @@ extension PublicKey.Curve {
         case .p521: GNUTLS_ECC_CURVE_SECP521R1
         }
     }
-}
-
-extension SignatureScheme {
-    fileprivate var flags: UInt32 { isRSAPSS ? GNUTLS_VERIFY_RSA_PSS_FIXED_SALT_LENGTH.rawValue : 0 }
 }

@@ -74,6 +74,10 @@ extension SignatureScheme {
         }
     }
 
+    /// Without these GnuTLS takes any length of salt, and makes a shorter one where the key is too short.
+    var verifyFlags: UInt32 { isRSAPSS ? GNUTLS_VERIFY_RSA_PSS_FIXED_SALT_LENGTH.rawValue : 0 }
+    var signFlags: UInt32 { isRSAPSS ? GNUTLS_PRIVKEY_FLAG_RSA_PSS_FIXED_SALT_LENGTH.rawValue : 0 }
+
     /// The scheme for an algorithm with or without a curve; `nil` for what TLS 1.2 and 1.3 should no longer see, and
     /// for `GNUTLS_SIGN_RSA_RAW`, whose hash is known only to the DigestInfo that is signed.
     init?(_ algorithm: gnutls_sign_algorithm_t) {

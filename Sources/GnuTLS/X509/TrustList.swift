@@ -6,7 +6,7 @@ internal import CGnuTLS
 package final class TrustList: @unchecked Sendable {  // safe: GnuTLS only reads the handle after init
     private let handle: gnutls_x509_trust_list_t
     private let anchors: Set<Certificate>
-    /// How many different trust anchors there are.
+    /// How many trust anchors there are, where one that is both given and the system's counts twice.
     package let anchorCount: Int
 
     /// Makes a list.
@@ -46,7 +46,7 @@ package final class TrustList: @unchecked Sendable {  // safe: GnuTLS only reads
             count += try check(
                 gnutls_x509_trust_list_add_system_trust(handle, flags, 0), "reading the system's trust anchors")
         }
-        for anchor in anchors {
+        for anchor in Set(anchors) {
             let result = anchor.der.withDatum {
                 gnutls_x509_trust_list_add_trust_mem(handle, $0, nil, GNUTLS_X509_FMT_DER, flags, 0)
             }

@@ -15,14 +15,12 @@ package enum VerificationOutcome: Sendable {
 
 extension VerificationOutcome.Refusal {
     /// GnuTLS may try several paths: the first step that failed as the whole did is the one to blame. A wrong purpose
-    /// belongs to no step.
+    /// is reported of the leaf or of no step at all.
     init(_ status: VerificationStatus, chain: [Certificate], purpose: String?, steps: [VerificationStep]) {
         let reasons = status.subtracting(.invalid)
         let step = steps.first { !$0.status.isDisjoint(with: reasons) }
         var culprit = step.flatMap { step in chain.first { $0.der == step.certificate } }
-        if culprit == nil, let purpose, status.contains(.purposeMismatch) {
-            culprit = chain.first { !$0.permits(purpose) }
-        }
+        if let purpose, status.contains(.purposeMismatch) { culprit = chain.first { !$0.permits(purpose) } ?? culprit }
         self.status = status
         certificate = culprit
         var text = culprit.map { "certificate \"\($0.subject)\": \(status)" } ?? "the chain is refused: \(status)"
