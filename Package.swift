@@ -81,5 +81,15 @@ let package = Package(
             dependencies: ["CommandLineOptions", "MTLSClient"],
             swiftSettings: settings),
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
+
+        .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
+        .target(
+            name: "CountingModuleSupport",
+            path: "Tests/CountingModuleSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "PKCS11Tests",
+            dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
+            swiftSettings: settings),
     ]
 )
