@@ -1,0 +1,84 @@
+import CP11Kit
+
+/// The public half of a key, as the token has it.
+package enum PublicKeyMaterial: Sendable, Hashable {
+    /// Two unsigned numbers, most significant byte first, without leading zeros.
+    case rsa(modulus: [UInt8], exponent: [UInt8])
+    /// The curve as DER of `ECParameters` (`CKA_EC_PARAMS`) and the point as RFC 5480 or RFC 8410 writes it, not
+    /// wrapped in an OCTET STRING.
+    case ec(parameters: [UInt8], point: [UInt8])
+}
+
+/// What a token says of a private key.
+package struct KeyInfo: Sendable, Hashable {
+    package enum KeyType: Sendable, Hashable {
+        case rsa, ec, edwards
+        /// Another `CK_KEY_TYPE`, which cannot serve TLS.
+        case other(UInt)
+    }
+
+    package let type: KeyType
+    package let label: TokenText
+    /// `CKA_ID`.
+    package let id: [UInt8]
+    /// `CKA_SENSITIVE`, nil where the token does not say; likewise below.
+    package let isSensitive: Bool?
+    package let isExtractable: Bool?
+    package let wasNeverExtractable: Bool?
+    /// The key was made in the token.
+    package let isLocal: Bool?
+    /// The key wants the PIN for each signature.
+    package let alwaysAuthenticates: Bool
+    /// The public half, where the private key or a public key with the same `CKA_ID` shows it.
+    package let publicKey: PublicKeyMaterial?
+}
+
+extension Session {
+    func keyInfo(of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> KeyInfo {
+        let (label, id) = try names(of: key)
+        let type: KeyInfo.KeyType =
+            switch try number(CKA_KEY_TYPE, of: key) {
+            case CKK_RSA: .rsa
+            case CKK_EC: .ec
+            case CKK_EC_EDWARDS: .edwards
+            case let other: .other(other ?? UInt.max)
+            }
+        var publicKey = try publicHalf(type, of: key)
+        if publicKey == nil, !id.isEmpty {
+            let twins = try find([Attribute(CKA_CLASS, number: CKO_PUBLIC_KEY), Attribute(CKA_ID, id)])
+            if twins.count == 1 { publicKey = try publicHalf(type, of: twins[0]) }
+        }
+        return KeyInfo(
+            type: type, label: label, id: id, isSensitive: try flag(CKA_SENSITIVE, of: key),
+            isExtractable: try flag(CKA_EXTRACTABLE, of: key),
+            wasNeverExtractable: try flag(CKA_NEVER_EXTRACTABLE, of: key), isLocal: try flag(CKA_LOCAL, of: key),
+            alwaysAuthenticates: try flag(CKA_ALWAYS_AUTHENTICATE, of: key) ?? false, publicKey: publicKey)
+    }
+
+    /// What `key`, private or public, shows of its public half.
+    func publicHalf(_ type: KeyInfo.KeyType, of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> PublicKeyMaterial? {
+        switch type {
+        case .rsa:
+            guard let modulus = try attribute(CKA_MODULUS, of: key), !modulus.isEmpty,
+                let exponent = try attribute(CKA_PUBLIC_EXPONENT, of: key), !exponent.isEmpty
+            else { return nil }
+            return .rsa(modulus: Array(modulus.drop { $0 == 0 }), exponent: Array(exponent.drop { $0 == 0 }))
+        case .ec, .edwards:
+            guard let parameters = try attribute(CKA_EC_PARAMS, of: key), !parameters.isEmpty,
+                let point = try attribute(CKA_EC_POINT, of: key), !point.isEmpty
+            else { return nil }
+            return .ec(parameters: parameters, point: Self.unwrapped(point, isEdwards: type == .edwards))
+        case .other: return nil
+        }
+    }
+
+    /// `CKA_EC_POINT` is an OCTET STRING in PKCS#11 2.40, and the bare point in some modules. An uncompressed point has
+    /// an odd number of bytes and begins with 4, like an OCTET STRING: the length that follows decides.
+    static func unwrapped(_ point: [UInt8], isEdwards: Bool) -> [UInt8] {
+        if isEdwards, point.count == 32 || point.count == 57 { return point }
+        guard point.count > 2, point[0] == 0x04 else { return point }
+        if point[1] < 0x80, Int(point[1]) == point.count - 2 { return Array(point[2...]) }
+        if point[1] == 0x81, point.count > 3, Int(point[2]) == point.count - 3 { return Array(point[3...]) }
+        return point
+    }
+}

@@ -1,0 +1,149 @@
+import CP11Kit
+import SecretMemory
+
+/// One PKCS#11 session. One thread uses it at a time.
+final class Session {
+    let cryptoki: Cryptoki
+    let slot: CK_SLOT_ID
+    /// Which of the token's lives the session belongs to: see ``SessionPool``.
+    let generation: Int
+    private let handle: CK_SESSION_HANDLE
+    /// Nobody knows in what state the session is: it is not to be used again.
+    var isTainted = false
+
+    init(
+        _ cryptoki: Cryptoki, slot: CK_SLOT_ID, generation: Int, writable: Bool = false
+    ) throws(PKCS11Error) {
+        let flags = CKF_SERIAL_SESSION | (writable ? CKF_RW_SESSION : 0)
+        var handle: CK_SESSION_HANDLE = 0
+        try cryptoki.call("C_OpenSession", \.C_OpenSession) { $0(slot, flags, nil, nil, &handle) }
+        self.cryptoki = cryptoki
+        self.slot = slot
+        self.generation = generation
+        self.handle = handle
+    }
+
+    func close() { _ = cryptoki.result(\.C_CloseSession) { $0(handle) } }
+
+    /// Logs in with a PIN or, without one, by the token's own PIN pad.
+    func logIn(_ user: CK_USER_TYPE, _ pin: SecretBytes?) -> ReturnCode {
+        cryptoki.result(\.C_Login) { login in
+            guard let pin else { return login(handle, user, nil, 0) }
+            return pin.withPIN { login(handle, user, $0, $1) }
+        }
+    }
+
+    func logOut() { _ = cryptoki.result(\.C_Logout) { $0(handle) } }
+
+    func call<Function>(
+        _ name: String, _ function: KeyPath<Cryptoki.Functions, Function?>, _ body: (Function, CK_SESSION_HANDLE) -> CK_RV
+    ) throws(PKCS11Error) {
+        try cryptoki.call(name, function) { body($0, handle) }
+    }
+}
+
+extension Session {
+    /// A signature takes no more than this: RSA with 8192 bits.
+    private static let longestSignature = 1024
+
+    func beginSignature(_ mechanism: SigningMechanism, key: CK_OBJECT_HANDLE) throws(PKCS11Error) {
+        try call("C_SignInit", \.C_SignInit) { sign, session in mechanism.withMechanism { sign(session, $0, key) } }
+    }
+
+    /// Signs in one call: asking for the length first costs a round trip, and proxies lose the operation over it.
+    func finishSignature(_ data: [UInt8]) throws(PKCS11Error) -> [UInt8] {
+        var data = data
+        var length = UInt(Self.longestSignature)
+        var signature = [UInt8](repeating: 0, count: Self.longestSignature)
+        do throws(PKCS11Error) {
+            try call("C_Sign", \.C_Sign) { $0($1, &data, UInt(data.count), &signature, &length) }
+        } catch {
+            isTainted = true
+            throw error
+        }
+        guard length > 0, length <= UInt(signature.count) else {
+            isTainted = true
+            throw PKCS11Error(.failed, "C_Sign: a signature of \(length) bytes", function: "C_Sign")
+        }
+        signature.removeLast(signature.count - Int(length))
+        return signature
+    }
+
+    func verify(
+        _ signature: [UInt8], of data: [UInt8], _ mechanism: SigningMechanism, key: CK_OBJECT_HANDLE
+    ) throws(PKCS11Error) {
+        var (data, signature) = (data, signature)
+        try call("C_VerifyInit", \.C_VerifyInit) { verify, session in
+            mechanism.withMechanism { verify(session, $0, key) }
+        }
+        try call("C_Verify", \.C_Verify) { $0($1, &data, UInt(data.count), &signature, UInt(signature.count)) }
+    }
+}
+
+extension Session {
+    /// No token holds so many objects of one kind; one that says so is broken.
+    private static let mostObjects = 10_000
+
+    /// The objects that have all of `attributes`.
+    func find(_ attributes: [Attribute]) throws(PKCS11Error) -> [CK_OBJECT_HANDLE] {
+        try call("C_FindObjectsInit", \.C_FindObjectsInit) { find, session in
+            attributes.withTemplate { find(session, $0, $1) }
+        }
+        var found: [CK_OBJECT_HANDLE] = []
+        do throws(PKCS11Error) {
+            var batch = [CK_OBJECT_HANDLE](repeating: 0, count: 64)
+            var count: UInt = 0
+            repeat {
+                try call("C_FindObjects", \.C_FindObjects) { $0($1, &batch, UInt(batch.count), &count) }
+                found += batch.prefix(Int(clamping: count))
+            } while count > 0 && found.count < Self.mostObjects
+        } catch {
+            isTainted = true
+            throw error
+        }
+        try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }
+        return found
+    }
+
+    /// A value longer than this is not an attribute that we ask for. `CK_UNAVAILABLE_INFORMATION` is longer, too.
+    private static let longestValue: UInt = 1 << 20
+
+    /// The value of one attribute, nil where the object has none or does not show it.
+    ///
+    /// Attributes are read one by one, because modules disagree on what is filled in when one of several fails.
+    func attribute(_ type: CK_ATTRIBUTE_TYPE, of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> [UInt8]? {
+        var entry = CK_ATTRIBUTE(type: type, pValue: nil, ulValueLen: 0)
+        guard try isComplete(read(&entry, of: object)), entry.ulValueLen <= Self.longestValue else { return nil }
+        var value = [UInt8](repeating: 0, count: Int(entry.ulValueLen))
+        if value.isEmpty { return value }
+        let code = value.withUnsafeMutableBytes { bytes in
+            entry.pValue = bytes.baseAddress
+            return read(&entry, of: object)
+        }
+        guard try isComplete(code), entry.ulValueLen <= UInt(value.count) else { return nil }
+        value.removeLast(value.count - Int(entry.ulValueLen))
+        return value
+    }
+
+    private func read(_ entry: inout CK_ATTRIBUTE, of object: CK_OBJECT_HANDLE) -> ReturnCode {
+        cryptoki.result(\.C_GetAttributeValue) { $0(handle, object, &entry, 1) }
+    }
+
+    private func isComplete(_ code: ReturnCode) throws(PKCS11Error) -> Bool {
+        switch code.rawValue {
+        case CKR_OK: return true
+        case CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL: return false
+        default: throw PKCS11Error("C_GetAttributeValue", code)
+        }
+    }
+
+    func number(_ type: CK_ATTRIBUTE_TYPE, of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> UInt? {
+        guard let value = try attribute(type, of: object), value.count == MemoryLayout<UInt>.size else { return nil }
+        return value.withUnsafeBytes { $0.loadUnaligned(as: UInt.self) }
+    }
+
+    func flag(_ type: CK_ATTRIBUTE_TYPE, of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> Bool? {
+        guard let value = try attribute(type, of: object), value.count == 1 else { return nil }
+        return value[0] != 0
+    }
+}

@@ -1,0 +1,142 @@
+import CP11Kit
+
+/// The sessions of one token: those that sign, and one logged-in anchor that keeps the login when the others close.
+///
+/// A session is opened when it is needed, lent to one thread at a time, most recently used first, and closed when it has
+/// failed in a way that leaves its state unknown. Nothing pings it.
+///
+/// When the token is lost, all sessions go at once and a new *generation* begins. Invariant: no handle of an older
+/// generation is used or closed again, because a module may give the same number to a new session.
+final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
+    private let module: PKCS11Module
+    private let identity: TokenInfo
+    private let monitor = Monitor()
+    private let returned = Condition()
+    /// Nil while nobody knows where the token is.
+    private var slot: CK_SLOT_ID?
+    private var currentGeneration = 0
+    private var free: [Session] = []
+    /// The sessions of this generation that sign, free or lent.
+    private var open = 0
+    /// How many may be open: lowered when the token refuses to open more.
+    private var limit: Int
+    private var wantedLimit: Int
+    private var anchor: Session?
+    private let mayAnchor: Bool
+
+    init(_ module: PKCS11Module, _ found: SlotWithToken, limit: Int) {
+        self.module = module
+        identity = found.token
+        slot = found.slot.id
+        self.limit = limit
+        wantedLimit = limit
+        mayAnchor = found.token.maxSessions != 1
+    }
+
+    func setLimit(_ limit: Int) {
+        monitor.withLock {
+            self.limit = limit
+            wantedLimit = limit
+            returned.broadcast()
+        }
+    }
+
+    /// Lends a session, a new one where none is free. When the token refuses to open one more, it waits for another's.
+    func take() throws(PKCS11Error) -> Session {
+        monitor.lock()
+        defer { monitor.unlock() }
+        while true {
+            if let session = free.popLast() { return session }
+            if open >= limit {
+                returned.wait(monitor)
+                continue
+            }
+            do throws(PKCS11Error) {
+                let session = try openOne()
+                open += 1
+                return session
+            } catch {
+                guard error.returnCode?.rawValue == CKR_SESSION_COUNT else { throw error }
+                if open > 0 {
+                    limit = open
+                } else if let session = anchor {
+                    anchor = nil
+                    (open, limit) = (1, 1)
+                    return session
+                } else {
+                    throw error
+                }
+            }
+        }
+    }
+
+    /// Takes a session back.
+    func give(back session: Session) {
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard session.generation == currentGeneration else { return }
+        if session.isTainted {
+            open -= 1
+            session.close()
+        } else {
+            free.append(session)
+        }
+        returned.signal()
+    }
+
+    /// The session that logs in and stays, nil where the token has too few for that.
+    func anchored() -> Session? {
+        monitor.lock()
+        defer { monitor.unlock() }
+        if anchor == nil, mayAnchor { anchor = try? openOne() }
+        return anchor
+    }
+
+    /// Begins a new generation, unless another thread has done so since `lost`.
+    func abandon(_ lost: Int) {
+        monitor.lock()
+        defer { monitor.unlock() }
+        guard lost == currentGeneration else { return }
+        if let slot { _ = module.cryptoki.result(\.C_CloseAllSessions) { $0(slot) } }
+        currentGeneration += 1
+        free.removeAll()
+        anchor = nil
+        open = 0
+        limit = wantedLimit
+        slot = nil
+        returned.broadcast()
+    }
+
+    var generation: Int { monitor.withLock { currentGeneration } }
+
+    /// Where the token is now.
+    func locate() throws(PKCS11Error) -> CK_SLOT_ID {
+        monitor.lock()
+        defer { monitor.unlock() }
+        return try located()
+    }
+
+    private func openOne() throws(PKCS11Error) -> Session {
+        try Session(module.cryptoki, slot: located(), generation: currentGeneration)
+    }
+
+    /// Looks for the token by its serial number and label in all slots: their numbers change when tokens come and go.
+    private func located() throws(PKCS11Error) -> CK_SLOT_ID {
+        if let slot { return slot }
+        let found: [SlotWithToken]
+        do throws(PKCS11Error) { found = try module.tokens() } catch {
+            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
+            try module.restart()
+            found = try module.tokens()
+        }
+        let matches = found.filter { $0.token.isSameToken(as: identity) }
+        guard let match = matches.first else {
+            throw PKCS11Error(.removed, "the token is no longer in any slot", advice: "put the token back")
+        }
+        guard matches.count == 1 else {
+            throw PKCS11Error(.ambiguous, "\(matches.count) slots hold a token with this serial number and label")
+        }
+        slot = match.slot.id
+        return match.slot.id
+    }
+}

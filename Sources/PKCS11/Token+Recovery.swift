@@ -1,0 +1,57 @@
+extension Token {
+    /// Calls `body` with a session, on a thread of this token's lane, and mends what a return code shows to be mendable:
+    ///
+    /// 1. The token was lost: all sessions go, it is looked for by its serial number and label, and `body` runs again,
+    ///    once.
+    /// 2. A handle was stale: `body`, which forgets it, runs again, once.
+    /// 3. Nobody is logged in, or nothing was found, which may have the same reason: log in, once, and run again.
+    ///
+    /// Nothing else is tried again: not a PIN, not what the token's owner declined, not what nobody understands.
+    ///
+    /// - Parameter pin: Nil: do not log in where nothing was found.
+    func withSession<Result>(
+        pin: (any PINProvider)?, _ body: (Session) throws(PKCS11Error) -> Result
+    ) throws(PKCS11Error) -> Result {
+        guard lane.isCurrent else {
+            throw PKCS11Error(
+                .internal, "the token was asked on a thread that is not of its lane", token: label)
+        }
+        var loginSeen: Int?
+        var (hasRetried, hasLoggedIn) = (false, false)
+        while true {
+            let generation = sessions.generation
+            let attempts = login.attempts
+            do throws(PKCS11Error) {
+                let session = try sessions.take()
+                defer { sessions.give(back: session) }
+                do throws(PKCS11Error) {
+                    if let seen = loginSeen {
+                        loginSeen = nil
+                        hasLoggedIn = true
+                        try login.logIn(on: sessions.anchored() ?? session, seen: seen, pin: pin)
+                    }
+                    return try body(session)
+                } catch {
+                    if error.returnCode?.remedy == .closeSession { session.isTainted = true }
+                    throw error
+                }
+            } catch {
+                switch error.returnCode?.remedy {
+                case .reopen where !hasRetried:
+                    hasRetried = true
+                    hasLoggedIn = false
+                    sessions.abandon(generation)
+                case .refind where !hasRetried:
+                    hasRetried = true
+                case .logIn where !hasLoggedIn:
+                    loginSeen = attempts
+                case nil where error.kind == .objectNotFound && wantsLogin && !hasLoggedIn
+                    && !login.isDone(in: generation):
+                    loginSeen = attempts
+                default:
+                    throw error.naming(token: label)
+                }
+            }
+        }
+    }
+}

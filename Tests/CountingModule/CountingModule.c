@@ -1,0 +1,325 @@
+#include "CountingModule.h"
+
+#include <dlfcn.h>
+#include <p11-kit/p11-kit.h>
+#include <p11-kit/pkcs11.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+/* Every function, in the order of CK_FUNCTION_LIST. */
+#define FUNCTIONS \
+    NAME(C_Initialize) NAME(C_Finalize) NAME(C_GetInfo) NAME(C_GetFunctionList) \
+    NAME(C_GetSlotList) NAME(C_GetSlotInfo) NAME(C_GetTokenInfo) NAME(C_GetMechanismList) \
+    NAME(C_GetMechanismInfo) NAME(C_InitToken) NAME(C_InitPIN) NAME(C_SetPIN) \
+    NAME(C_OpenSession) NAME(C_CloseSession) NAME(C_CloseAllSessions) NAME(C_GetSessionInfo) \
+    NAME(C_GetOperationState) NAME(C_SetOperationState) NAME(C_Login) NAME(C_Logout) \
+    NAME(C_CreateObject) NAME(C_CopyObject) NAME(C_DestroyObject) NAME(C_GetObjectSize) \
+    NAME(C_GetAttributeValue) NAME(C_SetAttributeValue) NAME(C_FindObjectsInit) NAME(C_FindObjects) \
+    NAME(C_FindObjectsFinal) NAME(C_EncryptInit) NAME(C_Encrypt) NAME(C_EncryptUpdate) \
+    NAME(C_EncryptFinal) NAME(C_DecryptInit) NAME(C_Decrypt) NAME(C_DecryptUpdate) \
+    NAME(C_DecryptFinal) NAME(C_DigestInit) NAME(C_Digest) NAME(C_DigestUpdate) \
+    NAME(C_DigestKey) NAME(C_DigestFinal) NAME(C_SignInit) NAME(C_Sign) \
+    NAME(C_SignUpdate) NAME(C_SignFinal) NAME(C_SignRecoverInit) NAME(C_SignRecover) \
+    NAME(C_VerifyInit) NAME(C_Verify) NAME(C_VerifyUpdate) NAME(C_VerifyFinal) \
+    NAME(C_VerifyRecoverInit) NAME(C_VerifyRecover) NAME(C_DigestEncryptUpdate) NAME(C_DecryptDigestUpdate) \
+    NAME(C_SignEncryptUpdate) NAME(C_DecryptVerifyUpdate) NAME(C_GenerateKey) NAME(C_GenerateKeyPair) \
+    NAME(C_WrapKey) NAME(C_UnwrapKey) NAME(C_DeriveKey) NAME(C_SeedRandom) \
+    NAME(C_GenerateRandom) NAME(C_GetFunctionStatus) NAME(C_CancelFunction) NAME(C_WaitForSlotEvent)
+
+/* The functions that are passed on as they are. */
+#define PASSED_ON \
+    CALL(C_GetInfo, (CK_INFO *a), (a)) \
+    CALL(C_GetSlotList, (CK_BYTE a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b)) \
+    CALL(C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c), (a, b, c)) \
+    CALL(C_InitToken, (CK_SLOT_ID a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d), (a, b, c, d)) \
+    CALL(C_InitPIN, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_SetPIN, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG e), (a, b, c, d, e)) \
+    CALL(C_GetSessionInfo, (CK_SESSION_HANDLE a, CK_SESSION_INFO *b), (a, b)) \
+    CALL(C_GetOperationState, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_SetOperationState, \
+         (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_OBJECT_HANDLE d, CK_OBJECT_HANDLE e), \
+         (a, b, c, d, e)) \
+    CALL(C_Login, (CK_SESSION_HANDLE a, CK_USER_TYPE b, CK_BYTE *c, CK_ULONG d), (a, b, c, d)) \
+    CALL(C_Logout, (CK_SESSION_HANDLE a), (a)) \
+    CALL(C_CreateObject, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c, CK_OBJECT_HANDLE *d), (a, b, c, d)) \
+    CALL(C_CopyObject, \
+         (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d, CK_OBJECT_HANDLE *e), \
+         (a, b, c, d, e)) \
+    CALL(C_DestroyObject, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b)) \
+    CALL(C_GetObjectSize, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_GetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, b, c, d)) \
+    CALL(C_SetAttributeValue, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b, CK_ATTRIBUTE *c, CK_ULONG d), (a, b, c, d)) \
+    CALL(C_FindObjectsInit, (CK_SESSION_HANDLE a, CK_ATTRIBUTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_FindObjects, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE *b, CK_ULONG c, CK_ULONG *d), (a, b, c, d)) \
+    CALL(C_FindObjectsFinal, (CK_SESSION_HANDLE a), (a)) \
+    CALL(C_EncryptInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_Encrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_EncryptUpdate, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_EncryptFinal, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_DecryptInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_Decrypt, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_DecryptUpdate, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_DecryptFinal, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_DigestInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b), (a, b)) \
+    CALL(C_Digest, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_DigestUpdate, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_DigestKey, (CK_SESSION_HANDLE a, CK_OBJECT_HANDLE b), (a, b)) \
+    CALL(C_DigestFinal, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_SignInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_Sign, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_SignUpdate, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_SignFinal, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG *c), (a, b, c)) \
+    CALL(C_SignRecoverInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_SignRecover, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_VerifyInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_Verify, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG e), (a, b, c, d, e)) \
+    CALL(C_VerifyUpdate, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_VerifyFinal, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_VerifyRecoverInit, (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c), (a, b, c)) \
+    CALL(C_VerifyRecover, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), (a, b, c, d, e)) \
+    CALL(C_DigestEncryptUpdate, \
+         (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), \
+         (a, b, c, d, e)) \
+    CALL(C_DecryptDigestUpdate, \
+         (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), \
+         (a, b, c, d, e)) \
+    CALL(C_SignEncryptUpdate, \
+         (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), \
+         (a, b, c, d, e)) \
+    CALL(C_DecryptVerifyUpdate, \
+         (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG *e), \
+         (a, b, c, d, e)) \
+    CALL(C_GenerateKey, \
+         (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_ATTRIBUTE *c, CK_ULONG d, CK_OBJECT_HANDLE *e), \
+         (a, b, c, d, e)) \
+    CALL(C_GenerateKeyPair, \
+         (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_ATTRIBUTE *c, CK_ULONG d, CK_ATTRIBUTE *e, CK_ULONG f, \
+          CK_OBJECT_HANDLE *g, CK_OBJECT_HANDLE *h), \
+         (a, b, c, d, e, f, g, h)) \
+    CALL(C_WrapKey, \
+         (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c, CK_OBJECT_HANDLE d, CK_BYTE *e, CK_ULONG *f), \
+         (a, b, c, d, e, f)) \
+    CALL(C_UnwrapKey, \
+         (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c, CK_BYTE *d, CK_ULONG e, CK_ATTRIBUTE *f, \
+          CK_ULONG g, CK_OBJECT_HANDLE *h), \
+         (a, b, c, d, e, f, g, h)) \
+    CALL(C_DeriveKey, \
+         (CK_SESSION_HANDLE a, CK_MECHANISM *b, CK_OBJECT_HANDLE c, CK_ATTRIBUTE *d, CK_ULONG e, \
+          CK_OBJECT_HANDLE *f), \
+         (a, b, c, d, e, f)) \
+    CALL(C_SeedRandom, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_GenerateRandom, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
+    CALL(C_GetFunctionStatus, (CK_SESSION_HANDLE a), (a)) \
+    CALL(C_CancelFunction, (CK_SESSION_HANDLE a), (a)) \
+    CALL(C_WaitForSlotEvent, (CK_FLAGS a, CK_SLOT_ID *b, void *c), (a, b, c))
+
+#define NAME(name) INDEX_##name,
+enum { FUNCTIONS FUNCTION_COUNT };
+#undef NAME
+
+#define NAME(name) #name,
+static const char *const names[FUNCTION_COUNT] = { FUNCTIONS };
+#undef NAME
+
+static struct {
+    atomic_ulong calls;
+    atomic_ulong delay;
+    /* The number of the call that fails; 0: none. */
+    atomic_ulong failing_call;
+    atomic_ulong failing_rv;
+} controls[FUNCTION_COUNT];
+
+static atomic_ulong flags_added, flags_removed;
+static atomic_ulong session_limit, open_sessions, most_sessions;
+static atomic_int session_limit_shown;
+static CK_FUNCTION_LIST *target;
+
+static int index_of(const char *name)
+{
+    for (int i = 0; i < FUNCTION_COUNT; i++)
+        if (strcmp(names[i], name) == 0)
+            return i;
+    return -1;
+}
+
+static CK_RV enter(int index)
+{
+    unsigned long call = atomic_fetch_add(&controls[index].calls, 1) + 1;
+    unsigned long delay = atomic_load(&controls[index].delay);
+    if (delay > 0) {
+        struct timespec time = { (time_t) (delay / 1000), (long) (delay % 1000) * 1000000 };
+        nanosleep(&time, NULL);
+    }
+    if (call == atomic_load(&controls[index].failing_call))
+        return atomic_load(&controls[index].failing_rv);
+    return target == NULL ? CKR_CRYPTOKI_NOT_INITIALIZED : CKR_OK;
+}
+
+#define CALL(name, parameters, arguments) \
+    static CK_RV counted_##name parameters \
+    { \
+        CK_RV rv = enter(INDEX_##name); \
+        if (rv != CKR_OK) \
+            return rv; \
+        return target->name == NULL ? CKR_FUNCTION_NOT_SUPPORTED : target->name arguments; \
+    }
+PASSED_ON
+#undef CALL
+
+static CK_RV counted_C_Initialize(void *arguments)
+{
+    CK_C_INITIALIZE_ARGS *given = arguments, copy;
+    if (target == NULL && given != NULL && given->pReserved != NULL)
+        counting_set_target(given->pReserved);
+    CK_RV rv = enter(INDEX_C_Initialize);
+    if (rv != CKR_OK)
+        return rv;
+    if (given != NULL) {
+        copy = *given;
+        copy.pReserved = NULL;
+        given = &copy;
+    }
+    rv = target->C_Initialize(given);
+    return rv == CKR_CRYPTOKI_ALREADY_INITIALIZED ? CKR_OK : rv;
+}
+
+/* Not passed on: others use the module behind. */
+static CK_RV counted_C_Finalize(void *reserved)
+{
+    (void) reserved;
+    return enter(INDEX_C_Finalize);
+}
+
+static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
+{
+    CK_RV rv = enter(INDEX_C_GetTokenInfo);
+    if (rv == CKR_OK)
+        rv = target->C_GetTokenInfo(slot, info);
+    if (rv == CKR_OK) {
+        info->flags = (info->flags | atomic_load(&flags_added)) & ~atomic_load(&flags_removed);
+        if (atomic_load(&session_limit_shown))
+            info->ulMaxSessionCount = atomic_load(&session_limit);
+    }
+    return rv;
+}
+
+static CK_RV counted_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
+                                   CK_SESSION_HANDLE *session)
+{
+    CK_RV rv = enter(INDEX_C_OpenSession);
+    if (rv != CKR_OK)
+        return rv;
+    unsigned long limit = atomic_load(&session_limit);
+    unsigned long open = atomic_fetch_add(&open_sessions, 1) + 1;
+    rv = limit > 0 && open > limit ? CKR_SESSION_COUNT
+                                   : target->C_OpenSession(slot, flags, application, notify, session);
+    if (rv != CKR_OK) {
+        atomic_fetch_sub(&open_sessions, 1);
+        return rv;
+    }
+    unsigned long most = atomic_load(&most_sessions);
+    while (open > most && !atomic_compare_exchange_weak(&most_sessions, &most, open)) { }
+    return CKR_OK;
+}
+
+static CK_RV counted_C_CloseSession(CK_SESSION_HANDLE session)
+{
+    CK_RV rv = enter(INDEX_C_CloseSession);
+    if (rv == CKR_OK)
+        rv = target->C_CloseSession(session);
+    if (rv == CKR_OK)
+        atomic_fetch_sub(&open_sessions, 1);
+    return rv;
+}
+
+static CK_RV counted_C_CloseAllSessions(CK_SLOT_ID slot)
+{
+    CK_RV rv = enter(INDEX_C_CloseAllSessions);
+    if (rv == CKR_OK)
+        rv = target->C_CloseAllSessions(slot);
+    if (rv == CKR_OK)
+        atomic_store(&open_sessions, 0);
+    return rv;
+}
+
+static CK_RV counted_C_GetFunctionList(CK_FUNCTION_LIST **list);
+
+#define NAME(name) .name = counted_##name,
+static CK_FUNCTION_LIST functions = { .version = { 2, 40 }, FUNCTIONS };
+#undef NAME
+
+static CK_RV counted_C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+    if (list == NULL)
+        return CKR_ARGUMENTS_BAD;
+    *list = &functions;
+    return CKR_OK;
+}
+
+COUNTING_API CK_RV C_GetFunctionList(CK_FUNCTION_LIST **list)
+{
+    return counted_C_GetFunctionList(list);
+}
+
+int counting_set_target(const char *path)
+{
+    CK_FUNCTION_LIST *list = NULL;
+    void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    CK_C_GetFunctionList get = object == NULL ? NULL : (CK_C_GetFunctionList) dlsym(object, "C_GetFunctionList");
+    if (get == NULL || get(&list) != CKR_OK || list == NULL)
+        return -1;
+    target = list;
+    return 0;
+}
+
+unsigned long counting_count(const char *function)
+{
+    int index = index_of(function);
+    return index < 0 ? 0 : atomic_load(&controls[index].calls);
+}
+
+void counting_reset(void)
+{
+    for (int i = 0; i < FUNCTION_COUNT; i++) {
+        atomic_store(&controls[i].failing_call, 0);
+        atomic_store(&controls[i].delay, 0);
+        atomic_store(&controls[i].calls, 0);
+    }
+    atomic_store(&most_sessions, atomic_load(&open_sessions));
+}
+
+void counting_delay(const char *function, unsigned long milliseconds)
+{
+    int index = index_of(function);
+    if (index >= 0)
+        atomic_store(&controls[index].delay, milliseconds);
+}
+
+void counting_fail(const char *function, unsigned long nth, unsigned long rv)
+{
+    int index = index_of(function);
+    if (index < 0)
+        return;
+    atomic_store(&controls[index].failing_rv, rv);
+    atomic_store(&controls[index].failing_call, atomic_load(&controls[index].calls) + nth);
+}
+
+void counting_token_flags(unsigned long added, unsigned long removed)
+{
+    atomic_store(&flags_added, added);
+    atomic_store(&flags_removed, removed);
+}
+
+void counting_session_limit(unsigned long limit, int shown)
+{
+    atomic_store(&session_limit, limit);
+    atomic_store(&session_limit_shown, shown);
+}
+
+unsigned long counting_most_sessions(void)
+{
+    return atomic_load(&most_sessions);
+}
