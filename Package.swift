@@ -17,6 +17,9 @@ let package = Package(
         .library(name: "MTLSClient", targets: ["MTLSClient"]),
         .library(name: "MTLSTestKit", targets: ["MTLSTestKit"]),
         .executable(name: "mtls", targets: ["mtls"]),
+        // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
+        // has to be a shared object, and SwiftPM makes those only of products.
+        .library(name: "CountingModule", type: .dynamic, targets: ["CountingModule"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -84,11 +87,17 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
 
-        // Tests
-        .testTarget(name: "MTLSCoreTests", dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")], path: "Tests/MTLSCoreTests", swiftSettings: settings),
+        .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
+        .target(name: "CountingModuleSupport", path: "Tests/CountingModuleSupport", swiftSettings: settings),
+        .testTarget(
+            name: "MTLSCoreTests",
+            dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
+            swiftSettings: settings),
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
-            name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSCore", "SecretMemory"],
+            name: "PKCS11Tests",
+            dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
             swiftSettings: settings),
+        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
     ]
 )

@@ -90,7 +90,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             self.transport = transport
         } catch {
             return fail(
-                MTLSError(.handshakeFailed, phase: .handshake, fault: .us, "no TLS session could be made", underlying: error))
+                MTLSError(
+                    .handshakeFailed, phase: .handshake, fault: .us, "no TLS session could be made", underlying: error))
         }
         started = .now
         state = .stepping
@@ -131,7 +132,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         fail(
             MTLSError(
                 .connectionLost, phase: .handshake, fault: .network,
-                "the connection to \(configuration.peerName) broke during the TLS handshake: \(error)", underlying: error))
+                "the connection to \(configuration.peerName) broke during the TLS handshake: \(error)",
+                underlying: error))
     }
 
     // MARK: The handshake
@@ -430,7 +432,9 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         guard let limit, let loop = context?.eventLoop else { return }
         deadline = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
             guard let self else { return }
-            let what = phase == .sign ? "the client's key did not sign" : "the TLS handshake with \(configuration.peerName) did not end"
+            let what =
+                phase == .sign
+                ? "the client's key did not sign" : "the TLS handshake with \(configuration.peerName) did not end"
             fail(
                 MTLSError(
                     code, phase: phase, fault: phase == .sign ? .token : .peer, "\(what) within \(limit)",

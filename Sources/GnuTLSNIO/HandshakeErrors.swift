@@ -58,7 +58,8 @@ extension MTLSError {
                 "\(peer) asked for a client certificate and \(subject) could not be sent", underlying: failure)
         case .protocolNotOffered(let name):
             return MTLSError(
-                .handshakeFailed, phase: phase, fault: .peer, "\(peer) chose the protocol \"\(name)\", which was not offered",
+                .handshakeFailed, phase: phase, fault: .peer,
+                "\(peer) chose the protocol \"\(name)\", which was not offered",
                 underlying: failure)
         case .signatureOutOfPlace:
             return MTLSError(

@@ -15,7 +15,7 @@ public final class Client: Sendable {
     public let origin: Origin
     private let settings: ClientSettings
     private let loopExecutor: LoopExecutor
-    private let pool: NIOLoopBound<ConnectionPool>
+    private let pool: NIOLoopBoundBox<ConnectionPool>
     private let isShutDown = Atomic(false)
 
     /// Makes a client; no connection is made before the first request.
@@ -46,7 +46,8 @@ public final class Client: Sendable {
         let parsed = try ParsedURL(url)
         guard parsed.target == "/" else {
             throw MTLSError(
-                .urlInvalid, phase: .prepare, fault: .caller, "the URL of a client's origin must have no path: \"\(url)\"",
+                .urlInvalid, phase: .prepare, fault: .caller,
+                "the URL of a client's origin must have no path: \"\(url)\"",
                 advice: "give the path with each request")
         }
         self.init(origin: parsed.origin, connector: connector, settings: settings, logger: logger)
@@ -61,10 +62,10 @@ public final class Client: Sendable {
         // Plain HTTP goes over what lies beneath the TLS.
         let connector = origin.scheme == .http ? (connector as? TLSConnector)?.inner ?? connector : connector
         let quiet = Logger(label: "mtls") { _ in SwiftLogNoOpLogHandler() }
-        pool = NIOLoopBound.make(on: loop) {
+        pool = .makeBoxSendingValue(
             ConnectionPool(
-                origin: origin, connector: connector, settings: settings, executor: executor, logger: logger ?? quiet)
-        }
+                origin: origin, connector: connector, settings: settings, executor: executor, logger: logger ?? quiet),
+            eventLoop: loop)
     }
 
     deinit {

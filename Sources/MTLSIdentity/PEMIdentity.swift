@@ -105,7 +105,8 @@ enum IdentityFile {
             return try SmallFile.read(path, limit: 4 << 20)
         } catch {
             throw MTLSError(
-                .identityFileUnreadable, phase: .identity, fault: .caller, "the file \"\(path)\" cannot be read: \(error)")
+                .identityFileUnreadable, phase: .identity, fault: .caller,
+                "the file \"\(path)\" cannot be read: \(error)")
         }
     }
 

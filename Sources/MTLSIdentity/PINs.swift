@@ -10,7 +10,13 @@ struct PINs: PINProvider {
     /// - Throws: ``MTLSError`` when the URI's `pin-source` is a command.
     init(source: SecretSource?, uri: PKCS11URI) throws(MTLSError) {
         value = source == nil ? uri.pinValue : nil
-        self.source = try source ?? uri.pinSource.map { (text: String) throws(MTLSError) in try Self.file(text) }
+        if let source {
+            self.source = source
+        } else if let text = uri.pinSource {
+            self.source = try Self.file(text)
+        } else {
+            self.source = nil
+        }
     }
 
     func pin(for request: PINRequest) throws -> PINAnswer? {

@@ -126,7 +126,8 @@ struct CertificateSearch: Sendable {
         do {
             return try Certificate(der: match.der)
         } catch {
-            throw PKCS11Error(.failed, "\(match.uri.formatted) is not a certificate that can be read", token: token.label)
+            throw PKCS11Error(
+                .failed, "\(match.uri.formatted) is not a certificate that can be read", token: token.label)
         }
     }
 

@@ -1,6 +1,6 @@
-import GnuTLS
+package import GnuTLS
 import MTLSCore
-import PKCS11
+package import PKCS11
 import Synchronization
 
 /// Signs handshakes with a key in a token.

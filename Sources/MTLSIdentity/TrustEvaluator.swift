@@ -32,7 +32,8 @@ package final class TrustEvaluator: Sendable {
     package func refusal(of chain: [[UInt8]], for expected: ServerName, name: String) -> MTLSError? {
         guard let made = list.ifMade else {
             return MTLSError(
-                .invariantViolated, phase: .verify, fault: .us, "a server was judged before the trust anchors were loaded")
+                .invariantViolated, phase: .verify, fault: .us,
+                "a server was judged before the trust anchors were loaded")
         }
         guard let list = made else { return nil }
         do {

@@ -9,10 +9,15 @@ enum TrustRefusal {
     static func error(_ refusal: VerificationOutcome.Refusal, leaf: Certificate, name: String) -> MTLSError {
         let certificate = refusal.certificate ?? leaf
         let subject = "\"\(certificate.subject)\""
-        let which = certificate == leaf ? "the certificate of \(name), \(subject)," : "the certificate \(subject) in the chain of \(name)"
+        let which =
+            certificate == leaf
+            ? "the certificate of \(name), \(subject)," : "the certificate \(subject) in the chain of \(name)"
         let (code, reason, advice): (MTLSError.Code, String, String?) =
             if refusal.status.contains(.expired) {
-                (.certificateExpired, "expired on \(Calendar.text(certificate.notAfter))", "the server needs a new certificate")
+                (
+                    .certificateExpired, "expired on \(Calendar.text(certificate.notAfter))",
+                    "the server needs a new certificate"
+                )
             } else if refusal.status.contains(.notActivated) {
                 (
                     .certificateNotYetValid, "is not valid before \(Calendar.text(certificate.notBefore))",

@@ -45,7 +45,8 @@ extension Token {
                     hasRetried = true
                 case .logIn where !hasLoggedIn:
                     loginSeen = attempts
-                case nil where error.kind == .objectNotFound && wantsLogin && !hasLoggedIn
+                case nil
+                where error.kind == .objectNotFound && wantsLogin && !hasLoggedIn
                     && !login.isDone(in: generation):
                     loginSeen = attempts
                 default:

@@ -55,7 +55,8 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
         let stuck = running.values.count { $0 }
         guard stuck < limit else {
             throw PKCS11Error(
-                .timedOut, "\(subject) does not answer: all \(limit) of its threads are stuck in calls that were given up",
+                .timedOut,
+                "\(subject) does not answer: all \(limit) of its threads are stuck in calls that were given up",
                 advice: "take the token out and put it back; if that does not help, restart the program")
         }
         lastID += 1

@@ -109,7 +109,9 @@ extension TLSSession {
 
     private func keyInformation(_ flags: UInt32) -> Int32 {
         guard let signer else { return -1 }
-        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 { return gnutls_pubkey_get_pk_algorithm(signer.publicKey.handle, nil) }
+        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 {
+            return gnutls_pubkey_get_pk_algorithm(signer.publicKey.handle, nil)
+        }
         if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0 { return Int32(signer.publicKey.bits) }
         if flags & UInt32(GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0 {
             let algorithm = gnutls_sign_algorithm_t(rawValue: cgnutls_info_algorithm_of_flags(flags))

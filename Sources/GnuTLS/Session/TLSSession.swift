@@ -73,7 +73,8 @@ package final class TLSSession {
 
         try check(gnutls_priority_set(session, context.priority), "gnutls_priority_set")
         try check(
-            gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(context.credentials)), "gnutls_credentials_set")
+            gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(context.credentials)),
+            "gnutls_credentials_set")
         // Otherwise the environment's SSLKEYLOGFILE would have GnuTLS write down every secret.
         gnutls_session_set_keylog_function(session, nil)
         if context.role == .server {

@@ -54,7 +54,9 @@ public struct TCPConnector: Connector {
                 advice: "check its spelling and the network's name service", origin: origin.description,
                 underlying: failure)
         }
-        if failure.connectionErrors.contains(where: { if case ChannelError.connectTimeout = $0.error { true } else { false } }) {
+        if failure.connectionErrors.contains(where: {
+            if case ChannelError.connectTimeout = $0.error { true } else { false }
+        }) {
             return .timeout(.connect, limit: limit ?? .zero, origin: origin, underlying: failure)
         }
         let reasons = failure.connectionErrors.map { "\($0.target): \(reason($0.error))" }.joined(separator: "; ")

@@ -1,11 +1,9 @@
-import GnuTLS
+public import GnuTLS
 import GnuTLSNIO
 public import MTLSCore
 public import MTLSIdentity
 import NIOCore
 import Synchronization
-
-public import enum GnuTLS.TLSVersion
 
 /// What is offered in a TLS handshake.
 public struct TLSSettings: Sendable, Hashable {

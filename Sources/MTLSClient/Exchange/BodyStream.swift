@@ -47,7 +47,8 @@ final class BodyBuffer {
         guard reader == nil else {
             return continuation.resume(
                 throwing: MTLSError(
-                    .requestInvalid, phase: .response, fault: .caller, "a response's body is read by two tasks at once"))
+                    .requestInvalid, phase: .response, fault: .caller, "a response's body is read by two tasks at once")
+            )
         }
         reader = continuation
         serve()

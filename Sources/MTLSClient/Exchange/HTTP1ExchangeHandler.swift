@@ -43,7 +43,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
     /// Puts the codec and this handler behind what is in the pipeline.
     func install(on channel: any Channel) throws {
         var encoding = HTTPRequestEncoder.Configuration()
-        encoding.isChunkedEncodingEnabled = false
+        encoding.automaticallySetFramingHeaders = false
         let decoder = HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .forward)
         try channel.pipeline.syncOperations.addHandlers([
             ArrivalTap(self), HTTPRequestEncoder(configuration: encoding), ByteToMessageHandler(decoder), self,
@@ -73,7 +73,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         requestCount += 1
         response = nil
         body = nil
-        machine = ExchangeStateMachine(origin: origin, method: job.head.method, timeouts: job.timeouts)
+        machine = ExchangeStateMachine(
+            origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start)
         event { (machine) throws(InvariantViolation) in try machine.start(now: now) }
 
         var headers = HTTPHeaders()
@@ -302,7 +303,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         for (name, value) in head.headers {
             guard let name = HTTPField.Name(name) else {
                 throw MTLSError(
-                    .responseMalformed, phase: .response, fault: .peer, "a field of the response has the name \"\(name)\"")
+                    .responseMalformed, phase: .response, fault: .peer,
+                    "a field of the response has the name \"\(name)\"")
             }
             fields.append(HTTPField(name: name, value: value))
         }
@@ -337,7 +339,14 @@ extension Optional where Wrapped: ~Copyable {
         _ body: (inout Wrapped) throws(Failure) -> Result
     ) throws(Failure) -> Result? {
         guard var value = take() else { return nil }
-        defer { self = consume value }
-        return try body(&value)
+        let result: Result
+        do {
+            result = try body(&value)
+        } catch {
+            self = consume value
+            throw error
+        }
+        self = consume value
+        return result
     }
 }

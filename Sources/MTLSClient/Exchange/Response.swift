@@ -1,6 +1,5 @@
 public import GnuTLSNIO
 public import HTTPTypes
-public import MTLSCore
 
 /// The answer to a request. Its head is here; its body may still be on the way.
 public struct Response: Sendable {

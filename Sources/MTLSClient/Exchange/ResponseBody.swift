@@ -1,4 +1,4 @@
-public import MTLSCore
+import MTLSCore
 import NIOCore
 
 /// The body of a response: a sequence of pieces, to be read once.

@@ -1,6 +1,7 @@
 import Logging
 import MTLSCore
 import NIOCore
+import Synchronization
 
 /// Performs what ``PoolStateMachine`` decides, for the connections of one origin. Lives on one event loop.
 final class ConnectionPool {
@@ -17,6 +18,7 @@ final class ConnectionPool {
     private var waiting: [Int: RequestJob] = [:]
     private var lastRequest = 0
     private var timer: Scheduled<Void>?
+    private var isShutDown = false
     private var shutdownPromises: [EventLoopPromise<Void>] = []
 
     init(origin: Origin, connector: any Connector, settings: ClientSettings, executor: LoopExecutor, logger: Logger) {
@@ -40,6 +42,7 @@ final class ConnectionPool {
 
     /// Takes a request that wants an answer.
     func submit(_ job: RequestJob) {
+        job.start = now
         guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
         if let limit = job.timeouts.limit(of: .request) {
             job.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
@@ -54,7 +57,8 @@ final class ConnectionPool {
     func cancel(_ job: RequestJob) {
         give(
             up: job,
-            MTLSError(.cancelled, phase: .request, fault: .caller, "the request was cancelled", origin: origin.description))
+            MTLSError(
+                .cancelled, phase: .request, fault: .caller, "the request was cancelled", origin: origin.description))
     }
 
     private func give(up job: RequestJob, _ error: MTLSError) {
@@ -101,6 +105,7 @@ final class ConnectionPool {
         for id in action.open { open(id) }
         if let time = action.timer { arm(time) }
         if action.isShutDown {
+            isShutDown = true
             timer?.cancel()
             for promise in shutdownPromises { promise.succeed() }
             shutdownPromises.removeAll()
@@ -227,13 +232,11 @@ final class ConnectionPool {
     // MARK: The end
 
     func shutdown(graceful: Bool, _ promise: EventLoopPromise<Void>?) {
-        if let promise { shutdownPromises.append(promise) }
-        let action = machine.shutdown(isGraceful: graceful, now: now)
-        perform(action)
-        if machine.isShutDown, let promise {
-            shutdownPromises.removeAll()
-            promise.succeed()
+        if let promise {
+            if isShutDown { return promise.succeed() }
+            shutdownPromises.append(promise)
         }
+        perform(machine.shutdown(isGraceful: graceful, now: now))
     }
 
     /// Counts for ``Client/statistics()``.

@@ -13,6 +13,8 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
 
     /// The number by which the pool's state machine knows it.
     var id = 0
+    /// When it was submitted.
+    var start = Deadline.distantFuture
     /// Whether it was sent once over a reused connection and got lost.
     var wasRetried = false
     /// The limit of ``Timeouts/request``, if it has one.
