@@ -99,5 +99,16 @@ let package = Package(
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
             swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "MTLSClientTests",
+            dependencies: [
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TokenTests",
+            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport"],
+            swiftSettings: settings),
     ]
 )

@@ -249,6 +249,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             peerChain: session.peerChain.compactMap { try? Certificate(der: $0) },
             duration: .now - started,
             signatureDuration: session.timeToSign,
+            requestedServerName: session.requestedServerName,
             isKeyExternal: session.chosen?.lane != nil)
         completion.succeed(summary)
         context.fireUserInboundEventTriggered(

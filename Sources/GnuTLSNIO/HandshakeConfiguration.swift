@@ -56,6 +56,8 @@ public struct HandshakeSummary: Sendable {
     public let duration: Duration
     /// The part of ``duration`` in which a token or signer made the signature; zero for keys in memory.
     public let signatureDuration: Duration
+    /// In the server's role, the name that the client asked for by SNI.
+    package let requestedServerName: String?
     /// Whether the key is held elsewhere, so that another full handshake costs another signature there.
     package let isKeyExternal: Bool
 }

@@ -46,7 +46,7 @@ package protocol LaneTicket: Sendable {
 }
 
 /// A certificate chain and the key of its leaf, ready to be shown to peers.
-package final class CertifiedKey: @unchecked Sendable {  // safe: the C structures are written in init only, and read by GnuTLS
+package final class CertifiedKey: @unchecked Sendable {  // safe: written in init only, read by GnuTLS
     package enum Key: Sendable {
         case software(PrivateKey)
         case external(any ExternalSigner)

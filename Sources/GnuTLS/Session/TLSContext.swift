@@ -3,7 +3,7 @@ import CGnuTLS
 /// What many sessions share: the priorities and the credentials that call back for a certificate.
 ///
 /// Making one parses the priorities; a session that shares it saves that time and 8 KiB.
-package final class TLSContext: @unchecked Sendable {  // safe: written in init only; GnuTLS reads both without changing them
+package final class TLSContext: @unchecked Sendable {  // safe: written in init only, and read by GnuTLS
     package enum Role: Sendable, Hashable {
         case client
         case server

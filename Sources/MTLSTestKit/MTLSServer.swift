@@ -1,0 +1,175 @@
+public import DevPKI
+public import GnuTLS
+import GnuTLSNIO
+import MTLSCore
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Synchronization
+
+/// An HTTPS server in this process that asks for client certificates and tells what it made of them.
+///
+/// ```swift
+/// let server = try await MTLSServer(
+///     identity: authority.issue(.server(names: ["localhost", "127.0.0.1"])), clients: .required, trusting: [authority.root]
+/// ) { request in .response(body: request.client.certificate?.subject ?? "nobody") }
+/// ```
+public final class MTLSServer: Sendable {
+    /// What is asked of clients.
+    public enum Clients: Sendable, Hashable {
+        /// A good certificate, or the handshake fails.
+        case required
+        /// A certificate; without one, or with a bad one, requests are answered and ``ServerClient/authorized`` is false.
+        case requested
+        /// Nothing.
+        case ignored
+    }
+
+    /// The port on the loopback address.
+    public let port: Int
+    /// `https://127.0.0.1:port`.
+    public var url: String { "https://127.0.0.1:\(port)" }
+    private let channel: any Channel
+    private let journal = Journal()
+
+    /// Starts a server on the loopback address 127.0.0.1.
+    ///
+    /// - Parameters:
+    ///   - identity: What it shows.
+    ///   - clients: What it asks of clients.
+    ///   - trusting: The anchors for clients' certificates. Their names are listed in its certificate requests.
+    ///   - versions: The versions of TLS that it accepts.
+    ///   - priority: Appended to the system's GnuTLS priority string.
+    ///   - respond: Answers requests, each on Swift's thread pool.
+    /// - Throws: `GnuTLSError` for what GnuTLS refuses, or an `IOError`.
+    public init(
+        identity: IssuedIdentity, clients: Clients, trusting anchors: [Certificate] = [],
+        versions: ClosedRange<TLSVersion> = .v1_2 ... .v1_3, priority: String? = nil,
+        respond: @escaping @Sendable (ServerRequest) async -> ServerAnswer = { _ in .response() }
+    ) async throws {
+        let context = try TLSContext(
+            role: .server,
+            options: TLSOptions(
+                minimumVersion: versions.lowerBound, maximumVersion: versions.upperBound,
+                applicationProtocols: ["http/1.1"], priority: priority),
+            acceptedIssuers: anchors)
+        let key = try CertifiedKey(chain: identity.chain, key: .software(identity.privateKey))
+        let policy = ClientPolicy(clients: clients, trust: try TrustList(anchors: anchors))
+        let journal = journal
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.backlog, value: 1024)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let connection = journal.accepted(channel)
+                    let verdict = ClientVerdict()
+                    var configuration = HandshakeConfiguration(context: context, peerName: "a client") { chain, _ in
+                        policy.judge(chain, verdict)
+                    }
+                    configuration.clientCertificate = policy.demand
+                    configuration.choose = { _ in key }
+                    configuration.handshakeTimeout = .seconds(30)
+                    let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
+                    completion.futureResult.whenFailure { journal.handshakeFailed($0) }
+                    let handler = GnuTLSHandler(configuration: configuration, completion: completion)
+                    let sync = channel.pipeline.syncOperations
+                    try sync.addHandler(handler)
+                    try sync.configureHTTPServerPipeline(withErrorHandling: false)
+                    try sync.addHandler(
+                        ServerHandler(
+                            tls: handler, handshake: completion.futureResult, clients: clients, verdict: verdict,
+                            connection: connection, journal: journal, respond: respond))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    /// The requests so far.
+    public var requests: [ServerRequest] { journal.state.withLock { $0.requests } }
+    /// How many connections were accepted.
+    public var connectionCount: Int { journal.state.withLock { $0.connections } }
+    /// Why handshakes failed, as the server saw it.
+    public var handshakeErrors: [String] { journal.state.withLock { $0.handshakeErrors } }
+
+    /// Stops accepting, and closes all connections.
+    public func shutdown() async {
+        try? await channel.close().get()
+        for channel in journal.state.withLock({ $0.channels }) { try? await channel.close().get() }
+    }
+
+    deinit {
+        channel.close(promise: nil)
+        for channel in journal.state.withLock({ $0.channels }) { channel.close(promise: nil) }
+    }
+}
+
+/// What a server remembers.
+final class Journal: Sendable {
+    struct State {
+        var connections = 0
+        var channels: [any Channel] = []
+        var requests: [ServerRequest] = []
+        var handshakeErrors: [String] = []
+    }
+
+    let state = Mutex(State())
+
+    func accepted(_ channel: any Channel) -> Int {
+        let count = state.withLock { state in
+            state.connections += 1
+            state.channels.append(channel)
+            return state.connections
+        }
+        channel.closeFuture.whenComplete { [weak self] _ in
+            self?.state.withLock { state in state.channels.removeAll { $0 === channel } }
+        }
+        return count
+    }
+
+    func record(_ request: ServerRequest) {
+        state.withLock { $0.requests.append(request) }
+    }
+
+    func handshakeFailed(_ error: any Error) {
+        state.withLock { $0.handshakeErrors.append("\(error)") }
+    }
+}
+
+/// The verdict on one client's certificate.
+final class ClientVerdict: Sendable {
+    let refusal = Mutex<String?>(nil)
+}
+
+/// Judges clients' certificates.
+struct ClientPolicy: Sendable {
+    let clients: MTLSServer.Clients
+    let trust: TrustList
+
+    var demand: ClientCertificateDemand {
+        switch clients {
+        case .required: .required
+        case .requested: .requested
+        case .ignored: .ignored
+        }
+    }
+
+    func judge(_ chain: [[UInt8]], _ verdict: ClientVerdict) -> Result<Void, any Error> {
+        guard !chain.isEmpty, let refusal = refusal(chain) else { return .success(()) }
+        verdict.refusal.withLock { $0 = refusal }
+        guard clients == .required else { return .success(()) }
+        return .failure(MTLSError(.certificateInvalid, phase: .verify, fault: .peer, refusal))
+    }
+
+    private func refusal(_ chain: [[UInt8]]) -> String? {
+        do {
+            let certificates = try chain.map { (der) throws(GnuTLSError) in try Certificate(der: der) }
+            guard case .refused(let refusal) = try trust.verify(chain: certificates, purpose: KeyPurpose.clientAuth)
+            else { return nil }
+            return refusal.text
+        } catch {
+            return "the client's certificate cannot be read: \(error)"
+        }
+    }
+}
