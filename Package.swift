@@ -85,7 +85,12 @@ let package = Package(
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
-        .executableTarget(name: "mtls-demo", dependencies: ["MTLSTestKit", "MTLSClient"], swiftSettings: settings),
+        .executableTarget(
+            name: "mtls-demo",
+            dependencies: [
+                "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
         .target(name: "CountingModuleSupport", path: "Tests/CountingModuleSupport", swiftSettings: settings),

@@ -21,7 +21,7 @@ public final class SoftHSMToken: Sendable {
     public let label: String
     /// The path of SoftHSM's module.
     public let modulePath: String
-    private let token: Token
+    let token: Token
     private let provisioner: TokenProvisioner
     private let lastID = Mutex<UInt8>(0)
 

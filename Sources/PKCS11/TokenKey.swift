@@ -75,6 +75,16 @@ package final class TokenKey: Sendable {
         return try withKey { (_: Session, key: Found) throws(PKCS11Error) in key.info }
     }
 
+    /// Whether the token gives the private value away when it is asked for it. On a thread of the token's lane only; it
+    /// throws as ``sign(_:_:)`` does.
+    package func revealsItsValue() throws(PKCS11Error) -> Bool {
+        try withKey { (session: Session, key: Found) throws(PKCS11Error) in
+            let secrets = key.info.type == .rsa ? [CKA_PRIVATE_EXPONENT, CKA_PRIME_1] : [CKA_VALUE]
+            for secret in secrets where try session.attribute(secret, of: key.handle) != nil { return true }
+            return false
+        }
+    }
+
     private func withKey<Result>(
         _ body: (Session, Found) throws(PKCS11Error) -> Result
     ) throws(PKCS11Error) -> Result {
