@@ -26,6 +26,7 @@ package enum PEM {
         }
 
         fileprivate func decode(_ bytes: UnsafeRawBufferPointer, _ emit: (UInt8) -> Void) throws(PEMError) {
+            guard body.upperBound <= bytes.count else { throw PEMError(line: line, problem: .unterminated(label)) }
             var base64 = Base64Decoder()
             var line = bodyLine
             for byte in UnsafeRawBufferPointer(rebasing: bytes[body]) {

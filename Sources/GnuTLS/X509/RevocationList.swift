@@ -60,8 +60,7 @@ extension RevocationList {
         }
         let number: [UInt8] = [1]
         try check(gnutls_x509_crl_set_number(new, number, number.count), operation)
-        var digest = GNUTLS_DIG_SHA256
-        try check(gnutls_pubkey_get_preferred_hash_algorithm(issuer.publicKey.handle, &digest, nil), operation)
+        let digest = try issuer.publicKey.preferredDigest()
         try check(gnutls_x509_crl_privkey_sign(new, issuer.handle, key.handle, digest, 0), operation)
         return try RevocationList(
             der: try takingBytes(operation) { gnutls_x509_crl_export2(new, GNUTLS_X509_FMT_DER, $0) })
