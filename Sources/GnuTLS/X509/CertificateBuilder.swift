@@ -57,11 +57,7 @@ package struct CertificateBuilder: Sendable {
     ///   - issuer: The authority's certificate; nil makes the certificate its own issuer.
     ///   - key: The key of `issuer`, or of the certificate itself.
     package func sign(issuer: Certificate?, key: PrivateKey) throws(GnuTLSError) -> Certificate {
-        var new: gnutls_x509_crt_t?
-        try check(gnutls_x509_crt_init(&new), "making a certificate")
-        guard let handle = new else {
-            throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "making a certificate")
-        }
+        let handle = try newHandle("making a certificate") { gnutls_x509_crt_init($0) }
         defer { gnutls_x509_crt_deinit(handle) }
         try fill(handle)
         let issuerKey = issuer?.publicKey ?? publicKey

@@ -150,7 +150,11 @@ private struct Lines {
     private var offset = 0
     private var number = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    /// Passes over the byte order mark that some editors write.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { offset = 3 }
+    }
 
     mutating func next() -> Line? {
         guard offset < bytes.count else { return nil }
