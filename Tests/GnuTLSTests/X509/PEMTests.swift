@@ -46,7 +46,7 @@ struct PEMTests {
     @Test func noAlteredByteOfAFileTraps() throws {
         let authority = try TestAuthority()
         let pem = authority.certificate.pemEncoded + (try authority.key.pemEncoded().withUnsafeBytes { Array($0) })
-        for index in pem.indices {
+        for index in stride(from: 0, to: pem.count, by: 4) {
             for replacement: UInt8 in [10, 61, pem[index] ^ 1] {
                 var altered = pem
                 altered[index] = replacement
