@@ -26,6 +26,16 @@ extension Array where Element == UInt8 {
     }
 }
 
+/// A fresh handle from one of GnuTLS's `…_init` functions.
+func newHandle(
+    _ operation: String, _ make: (UnsafeMutablePointer<OpaquePointer?>) -> Int32
+) throws(GnuTLSError) -> OpaquePointer {
+    var handle: OpaquePointer?
+    try check(make(&handle), operation)
+    guard let handle else { throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: operation) }
+    return handle
+}
+
 /// Bytes that GnuTLS allocated, as an array. The memory is wiped before it is given back.
 func takingBytes(
     _ operation: String, _ fill: (UnsafeMutablePointer<gnutls_datum_t>) -> Int32

@@ -42,11 +42,7 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
 
     /// Reads one certificate in DER.
     package init(der: [UInt8]) throws(GnuTLSError) {
-        var new: gnutls_x509_crt_t?
-        try check(gnutls_x509_crt_init(&new), "gnutls_x509_crt_init")
-        guard let handle = new else {
-            throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "reading a certificate")
-        }
+        let handle = try newHandle("reading a certificate") { gnutls_x509_crt_init($0) }
         do throws(GnuTLSError) {
             try check(
                 der.withDatum { gnutls_x509_crt_import(handle, $0, GNUTLS_X509_FMT_DER) }, "reading a certificate")

@@ -40,6 +40,8 @@ package struct CertificateBuilder: Sendable {
     package var keyUsage: KeyUsage?
     package var extendedKeyUsages: [String] = []
     package var publicKey: PublicKey
+    /// Signs with SHA-1, which nobody should accept, in place of the hash that fits the issuer's key.
+    package var usesSHA1 = false
 
     package init(subject: [NameAttribute], publicKey: PublicKey) {
         self.subject = subject
@@ -55,17 +57,12 @@ package struct CertificateBuilder: Sendable {
     ///   - issuer: The authority's certificate; nil makes the certificate its own issuer.
     ///   - key: The key of `issuer`, or of the certificate itself.
     package func sign(issuer: Certificate?, key: PrivateKey) throws(GnuTLSError) -> Certificate {
-        var new: gnutls_x509_crt_t?
-        try check(gnutls_x509_crt_init(&new), "making a certificate")
-        guard let handle = new else {
-            throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "making a certificate")
-        }
+        let handle = try newHandle("making a certificate") { gnutls_x509_crt_init($0) }
         defer { gnutls_x509_crt_deinit(handle) }
         try fill(handle)
         let issuerKey = issuer?.publicKey ?? publicKey
         try authorityKeyID(handle, issuer, issuerKey)
-        var digest = GNUTLS_DIG_SHA256
-        try check(gnutls_pubkey_get_preferred_hash_algorithm(issuerKey.handle, &digest, nil), "choosing a hash")
+        let digest = usesSHA1 ? GNUTLS_DIG_SHA1 : try issuerKey.preferredDigest()
         try check(
             gnutls_x509_crt_privkey_sign(handle, issuer?.handle ?? handle, key.handle, digest, 0),
             "signing a certificate")
@@ -139,5 +136,14 @@ package struct CertificateBuilder: Sendable {
         try check(gnutls_rnd(GNUTLS_RND_NONCE, &bytes, bytes.count), "making a serial number")
         bytes[0] = bytes[0] & 0x3f | 0x40  // positive, and always sixteen bytes long
         return bytes
+    }
+}
+
+extension PublicKey {
+    /// The hash to sign certificates and revocation lists with.
+    func preferredDigest() throws(GnuTLSError) -> gnutls_digest_algorithm_t {
+        var digest = GNUTLS_DIG_SHA256
+        try check(gnutls_pubkey_get_preferred_hash_algorithm(handle, &digest, nil), "choosing a hash")
+        return digest
     }
 }

@@ -74,8 +74,7 @@ struct CertificateFields {
             }
         }
         guard let der else { return nil }
-        var list: gnutls_subject_alt_names_t?
-        try check(gnutls_subject_alt_names_init(&list), operation)
+        let list = try newHandle(operation) { gnutls_subject_alt_names_init($0) }
         defer { gnutls_subject_alt_names_deinit(list) }
         try check(der.withDatum { gnutls_x509_ext_import_subject_alt_names($0, list, 0) }, operation)
         var names: [AlternativeName] = []

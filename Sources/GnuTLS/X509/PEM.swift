@@ -26,6 +26,7 @@ package enum PEM {
         }
 
         fileprivate func decode(_ bytes: UnsafeRawBufferPointer, _ emit: (UInt8) -> Void) throws(PEMError) {
+            guard body.upperBound <= bytes.count else { throw PEMError(line: line, problem: .unterminated(label)) }
             var base64 = Base64Decoder()
             var line = bodyLine
             for byte in UnsafeRawBufferPointer(rebasing: bytes[body]) {
@@ -149,7 +150,11 @@ private struct Lines {
     private var offset = 0
     private var number = 0
 
-    init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+    /// Passes over the byte order mark that some editors write.
+    init(_ bytes: UnsafeRawBufferPointer) {
+        self.bytes = bytes
+        if bytes.starts(with: [0xef, 0xbb, 0xbf]) { offset = 3 }
+    }
 
     mutating func next() -> Line? {
         guard offset < bytes.count else { return nil }

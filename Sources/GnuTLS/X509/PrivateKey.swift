@@ -7,37 +7,36 @@ package import SecretMemory
 package final class PrivateKey: @unchecked Sendable {  // safe: GnuTLS only reads the handles after init
     package let publicKey: PublicKey
     let handle: gnutls_privkey_t
-    /// Owned by `handle`.
+    /// `handle` refers to it.
     private let x509: gnutls_x509_privkey_t
 
     /// Takes what `fill` puts into a new handle.
     init(_ operation: String, filledBy fill: (gnutls_x509_privkey_t) -> Int32) throws(GnuTLSError) {
-        var newX509: gnutls_x509_privkey_t?
-        try check(gnutls_x509_privkey_init(&newX509), operation)
-        guard let x509 = newX509 else { throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: operation) }
-        var new: gnutls_privkey_t?
-        let release = UInt32(GNUTLS_PRIVKEY_IMPORT_AUTO_RELEASE.rawValue)
+        let x509 = try newHandle(operation) { gnutls_x509_privkey_init($0) }
+        let handle: gnutls_privkey_t
         do throws(GnuTLSError) {
             try check(fill(x509), operation)
-            try check(gnutls_privkey_init(&new), operation)
-            try check(gnutls_privkey_import_x509(new, x509, release), operation)
+            handle = try newHandle(operation) { gnutls_privkey_init($0) }
         } catch {
-            if let new { gnutls_privkey_deinit(new) }
             gnutls_x509_privkey_deinit(x509)
             throw error
         }
-        guard let handle = new else { throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: operation) }
         do throws(GnuTLSError) {
+            try check(gnutls_privkey_import_x509(handle, x509, 0), operation)
             publicKey = try PublicKey(operation) { gnutls_pubkey_import_privkey($0, handle, 0, 0) }
         } catch {
             gnutls_privkey_deinit(handle)
+            gnutls_x509_privkey_deinit(x509)
             throw error
         }
         self.handle = handle
         self.x509 = x509
     }
 
-    deinit { gnutls_privkey_deinit(handle) }
+    deinit {
+        gnutls_privkey_deinit(handle)
+        gnutls_x509_privkey_deinit(x509)
+    }
 
     /// Makes a key. RSA-2048 takes some tenths of a second, the others less than a millisecond.
     package static func generate(_ kind: KeyKind) throws(GnuTLSError) -> PrivateKey {

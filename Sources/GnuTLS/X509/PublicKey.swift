@@ -43,9 +43,7 @@ public final class PublicKey: @unchecked Sendable {  // safe: GnuTLS only reads 
     init(
         _ operation: String = "reading a public key", filledBy fill: (gnutls_pubkey_t) -> Int32
     ) throws(GnuTLSError) {
-        var new: gnutls_pubkey_t?
-        try check(gnutls_pubkey_init(&new), "gnutls_pubkey_init")
-        guard let handle = new else { throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: operation) }
+        let handle = try newHandle(operation) { gnutls_pubkey_init($0) }
         do throws(GnuTLSError) {
             try check(fill(handle), operation)
             try check(gnutls_pubkey_verify_params(handle), operation)

@@ -11,15 +11,14 @@ package struct RevocationList: Sendable, Hashable {
     package let nextUpdate: Int64?
 
     package init(der: [UInt8]) throws(GnuTLSError) {
-        var new: gnutls_x509_crl_t?
-        try check(gnutls_x509_crl_init(&new), "reading a revocation list")
-        defer { if let new { gnutls_x509_crl_deinit(new) } }
         let operation = "reading a revocation list"
-        try check(der.withDatum { gnutls_x509_crl_import(new, $0, GNUTLS_X509_FMT_DER) }, operation)
+        let handle = try newHandle(operation) { gnutls_x509_crl_init($0) }
+        defer { gnutls_x509_crl_deinit(handle) }
+        try check(der.withDatum { gnutls_x509_crl_import(handle, $0, GNUTLS_X509_FMT_DER) }, operation)
         self.der = der
-        issuer = printable(try takingBytes(operation) { gnutls_x509_crl_get_issuer_dn3(new, $0, 0) })
-        thisUpdate = Int64(gnutls_x509_crl_get_this_update(new))
-        let next = Int64(gnutls_x509_crl_get_next_update(new))
+        issuer = printable(try takingBytes(operation) { gnutls_x509_crl_get_issuer_dn3(handle, $0, 0) })
+        thisUpdate = Int64(gnutls_x509_crl_get_this_update(handle))
+        let next = Int64(gnutls_x509_crl_get_next_update(handle))
         nextUpdate = next < 0 ? nil : next
     }
 
@@ -49,21 +48,19 @@ extension RevocationList {
         revoked: [Certificate], issuer: Certificate, key: PrivateKey, thisUpdate: Int64, nextUpdate: Int64
     ) throws(GnuTLSError) -> RevocationList {
         let operation = "making a revocation list"
-        var new: gnutls_x509_crl_t?
-        try check(gnutls_x509_crl_init(&new), operation)
-        defer { if let new { gnutls_x509_crl_deinit(new) } }
-        try check(gnutls_x509_crl_set_version(new, 2), operation)
-        try check(gnutls_x509_crl_set_this_update(new, Int(thisUpdate)), operation)
-        try check(gnutls_x509_crl_set_next_update(new, Int(nextUpdate)), operation)
+        let handle = try newHandle(operation) { gnutls_x509_crl_init($0) }
+        defer { gnutls_x509_crl_deinit(handle) }
+        try check(gnutls_x509_crl_set_version(handle, 2), operation)
+        try check(gnutls_x509_crl_set_this_update(handle, Int(thisUpdate)), operation)
+        try check(gnutls_x509_crl_set_next_update(handle, Int(nextUpdate)), operation)
         for certificate in revoked {
-            try check(gnutls_x509_crl_set_crt(new, certificate.handle, Int(thisUpdate)), operation)
+            try check(gnutls_x509_crl_set_crt(handle, certificate.handle, Int(thisUpdate)), operation)
         }
         let number: [UInt8] = [1]
-        try check(gnutls_x509_crl_set_number(new, number, number.count), operation)
-        var digest = GNUTLS_DIG_SHA256
-        try check(gnutls_pubkey_get_preferred_hash_algorithm(issuer.publicKey.handle, &digest, nil), operation)
-        try check(gnutls_x509_crl_privkey_sign(new, issuer.handle, key.handle, digest, 0), operation)
+        try check(gnutls_x509_crl_set_number(handle, number, number.count), operation)
+        let digest = try issuer.publicKey.preferredDigest()
+        try check(gnutls_x509_crl_privkey_sign(handle, issuer.handle, key.handle, digest, 0), operation)
         return try RevocationList(
-            der: try takingBytes(operation) { gnutls_x509_crl_export2(new, GNUTLS_X509_FMT_DER, $0) })
+            der: try takingBytes(operation) { gnutls_x509_crl_export2(handle, GNUTLS_X509_FMT_DER, $0) })
     }
 }

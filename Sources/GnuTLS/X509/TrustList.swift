@@ -21,9 +21,7 @@ package final class TrustList: @unchecked Sendable {  // safe: GnuTLS only reads
         anchors: [Certificate], includingSystem: Bool = false, revocationLists: [RevocationList] = []
     ) throws(GnuTLSError) {
         GnuTLSGlobal.prepare()
-        var new: gnutls_x509_trust_list_t?
-        try check(gnutls_x509_trust_list_init(&new, 0), "making a trust list")
-        guard let handle = new else { throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "making a trust list") }
+        let handle = try newHandle("making a trust list") { gnutls_x509_trust_list_init($0, 0) }
         do throws(GnuTLSError) {
             anchorCount = try Self.fill(handle, anchors, includingSystem, revocationLists)
         } catch {

@@ -1,4 +1,5 @@
 import GnuTLS
+import SecretMemory
 import Testing
 
 struct PEMTests {
@@ -31,6 +32,29 @@ struct PEMTests {
     @Test(arguments: ["\r\n", "  \n", "\t\r\n"])
     func lineEndsAndBlanksBeforeThemDoNotCount(end: String) throws {
         #expect(try contents(good.split(separator: "\n").joined(separator: end)) == [[1, 2, 3]])
+    }
+
+    @Test func aByteOrderMarkIsPassedOver() throws {
+        #expect(try contents("\u{feff}" + good) == [[1, 2, 3]])
+    }
+
+    @Test func aBlockOfOtherBytesIsAnError() throws {
+        let block = try #require(try PEM.blocks(in: Array(good.utf8)).first)
+        #expect(throws: PEMError.self) { try block.contents(of: [1, 2, 3]) }
+    }
+
+    @Test func noAlteredByteOfAFileTraps() throws {
+        let authority = try TestAuthority()
+        let pem = authority.certificate.pemEncoded + (try authority.key.pemEncoded().withUnsafeBytes { Array($0) })
+        for index in stride(from: 0, to: pem.count, by: 4) {
+            for replacement: UInt8 in [10, 61, pem[index] ^ 1] {
+                var altered = pem
+                altered[index] = replacement
+                let chain = try? Certificate.chain(pem: altered)
+                #expect(chain?.count ?? 1 == 1)
+                if let key = try? PrivateKey.read(pem: altered) { #expect(!key.publicKey.spkiDER.isEmpty) }
+            }
+        }
     }
 
     @Test func headersAreRead() throws {

@@ -154,6 +154,13 @@ struct TrustListTests {
         #expect(self.refusal(outcome)?.status.contains(.insecureAlgorithm) == true)
     }
 
+    @Test func signaturesWithSHA1AreRefused() throws {
+        let leaf = try root.leaf { $0.usesSHA1 = true }
+        #expect(leaf.signatureAlgorithm == "ECDSA-SHA1")
+        let refusal = try #require(refusal(try trust.verify(chain: [leaf])))
+        #expect(refusal.status.contains(.insecureAlgorithm))
+    }
+
     @Test func aLeafSignsNothing() throws {
         let key = try PrivateKey.generate(.ecdsaP256)
         let leaf = try CertificateBuilder(subject: [.commonName("leaf")], publicKey: key.publicKey)
