@@ -1,3 +1,4 @@
+import MTLSCore
 import MTLSIdentity
 import PKCS11
 

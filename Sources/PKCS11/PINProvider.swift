@@ -41,9 +41,9 @@ public struct PINRequest: Sendable, Hashable {
 public struct PINAnswer: Sendable {
     /// The PIN.
     public let secret: SecretBytes
-    /// Whether somebody stands for this PIN now, having typed it or having set it since the last failure. Only such a
-    /// PIN is tried when the token says that few tries are left, because a service that restarts again and again with
-    /// a wrong PIN would use them up.
+    /// Whether somebody stands for this PIN now, having just typed it, say. A token that has few tries left is sent
+    /// only such a PIN, because a service that restarts again and again with a wrong PIN would use them up. (A PIN that
+    /// follows on one that was refused in this process is new, too, but not new enough for the very last try.)
     public let vouchedFor: Bool
 
     /// Makes an answer; unattended unless `vouchedFor`.

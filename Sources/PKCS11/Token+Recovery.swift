@@ -19,8 +19,10 @@ extension Token {
         var loginSeen: Int?
         var (hasRetried, hasLoggedIn) = (false, false)
         while true {
+            // What was so before the attempt: another thread may log in while this one looks for the key.
             let generation = sessions.generation
             let attempts = login.attempts
+            let wasLoggedIn = login.isDone(in: generation)
             do throws(PKCS11Error) {
                 let session = try sessions.take()
                 defer { sessions.give(back: session) }
@@ -45,9 +47,7 @@ extension Token {
                     hasRetried = true
                 case .logIn where !hasLoggedIn:
                     loginSeen = attempts
-                case nil
-                where error.kind == .objectNotFound && wantsLogin && !hasLoggedIn
-                    && !login.isDone(in: generation):
+                case nil where error.kind == .objectNotFound && wantsLogin && !hasLoggedIn && !wasLoggedIn:
                     loginSeen = attempts
                 default:
                     throw error.naming(token: label)

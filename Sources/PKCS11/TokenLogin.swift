@@ -7,6 +7,8 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
     private let identity: TokenInfo
     private let monitor = Monitor()
     private var refused: [SecretBytes] = []
+    /// Somebody cleared the latch since the last refusal.
+    private var isCleared = false
     private var outcome: Result<Void, PKCS11Error> = .success(())
     private let finished = Atomic(0)
     private let loggedInGeneration = Atomic(-1)
@@ -20,8 +22,13 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
     /// Whether a login has succeeded since the token was found.
     func isDone(in generation: Int) -> Bool { loggedInGeneration.load(ordering: .acquiring) == generation }
 
-    /// Forgets which PINs were refused.
-    func clearLatch() { monitor.withLock { refused.removeAll() } }
+    /// Forgets which PINs were refused, and lets the next one be tried though few tries are left.
+    func clearLatch() {
+        monitor.withLock {
+            refused.removeAll()
+            isCleared = true
+        }
+    }
 
     /// Logs in on `session`. Threads that found themselves without a login at the same time share one attempt and its
     /// outcome: `seen` is what ``attempts`` was before the operation that failed.
@@ -88,7 +95,8 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
                 .pinIncorrect, "the token has refused this PIN before; it was not tried again",
                 advice: "supply another PIN")
         }
-        if request.isFinalTry || request.isCountLow, !answer.vouchedFor {
+        let isNew = answer.vouchedFor || isCleared || (!refused.isEmpty && !request.isFinalTry)
+        if request.isFinalTry || request.isCountLow, !isNew {
             throw PKCS11Error(
                 .pinTriesLow,
                 request.isFinalTry
@@ -101,7 +109,10 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
 
     private func judge(_ code: ReturnCode, _ secret: SecretBytes?) throws(PKCS11Error) {
         if code == .ok || code.rawValue == CKR_USER_ALREADY_LOGGED_IN { return }
-        if code.refusesPIN, let secret { refused.append(secret) }
+        if code.refusesPIN {
+            isCleared = false
+            if let secret { refused.append(secret) }
+        }
         throw PKCS11Error("C_Login", code)
     }
 }
