@@ -193,11 +193,21 @@ import Testing
     // MARK: Impossible events
 
     @Test func impossibleEventsAreReportedAndDoNotTrap() throws {
-        #expect(throws: InvariantViolation.self) { var pool = try PoolHarness(); _ = try pool.connected(1) }
-        #expect(throws: InvariantViolation.self) { var pool = try PoolHarness(); _ = try pool.refused(1) }
-        #expect(throws: InvariantViolation.self) { var pool = try PoolHarness(); _ = try pool.kept(1) }
-        #expect(throws: InvariantViolation.self) { var pool = try PoolHarness(); _ = try pool.gone(1) }
-        #expect(throws: InvariantViolation.self) { var pool = try PoolHarness(); _ = try pool.retire(1) }
+        #expect(throws: InvariantViolation.self) {
+            var pool = try PoolHarness(); _ = try pool.connected(1)
+        }
+        #expect(throws: InvariantViolation.self) {
+            var pool = try PoolHarness(); _ = try pool.refused(1)
+        }
+        #expect(throws: InvariantViolation.self) {
+            var pool = try PoolHarness(); _ = try pool.kept(1)
+        }
+        #expect(throws: InvariantViolation.self) {
+            var pool = try PoolHarness(); _ = try pool.gone(1)
+        }
+        #expect(throws: InvariantViolation.self) {
+            var pool = try PoolHarness(); _ = try pool.retire(1)
+        }
     }
 
     @Test func aConnectionIsReleasedOnce() throws {
