@@ -23,10 +23,9 @@ package struct RequestHead: Hashable, Sendable {
 
 /// Examines a request and completes its fields for HTTP/1.1 (RFC 9112 §3 and §6, RFC 9110 §8.6).
 ///
-/// `HTTPTypes` refuses field names that are no tokens, and turns CR, LF and NUL in values into spaces. It does *not*
-/// refuse a method or a pseudo header field changed through `pseudoHeaderFields`, spaces in the path, other control
-/// characters in values made leniently, names that begin with a colon, nor fields that contradict each other. The
-/// messages name the field and never quote a value, which may be a secret.
+/// `HTTPTypes` takes care that methods and field names are tokens, and turns CR, LF and NUL in values and paths into
+/// spaces. It does *not* refuse such a space in the path, other control characters in values made leniently, or fields
+/// that contradict each other. The messages name the field and never quote a value, which may be a secret.
 package enum FieldRules {
     /// Returns the head to send.
     ///
@@ -35,9 +34,11 @@ package enum FieldRules {
     package static func head(
         of request: HTTPRequest, at origin: Origin, body: RequestBodyLength
     ) throws(MTLSError) -> RequestHead {
-        let method = try examined(method: request.method, body: body)
-        let target = try examined(target: request.path ?? "/", method: method, origin: origin)
-        let given = request.headerFields
+        let (method, target, given) = (request.method, request.path ?? "/", request.headerFields)
+        try examine(method, body: body)
+        try examine(target: target, method: method, origin: origin)
+        // HTTPFields traps at 65536, servers refuse far fewer.
+        if given.count > maximumFieldCount { throw invalid("it has more than \(maximumFieldCount) header fields") }
         for field in given { try examine(field) }
 
         var fields = HTTPFields()
@@ -53,38 +54,30 @@ package enum FieldRules {
         return RequestHead(method: method, target: target, fields: fields, isChunked: isChunked)
     }
 
+    private static let maximumFieldCount = 1000
+
     private static func isOurs(_ name: HTTPField.Name) -> Bool {
         name == .host || name == .contentLength || name == .transferEncoding
     }
 
-    private static func examined(
-        method: HTTPRequest.Method, body: RequestBodyLength
-    ) throws(MTLSError) -> HTTPRequest.Method {
-        guard let method = HTTPRequest.Method(method.rawValue) else { throw invalid("the method is not a token") }
+    private static func examine(_ method: HTTPRequest.Method, body: RequestBodyLength) throws(MTLSError) {
         if method == .connect {
             throw invalid("CONNECT is not sent as a request", advice: "use a connector that goes through the proxy")
         }
         if method == .trace, body != .empty { throw invalid("a TRACE request has no body") }
-        return method
     }
 
-    private static func examined(
-        target: String, method: HTTPRequest.Method, origin: Origin
-    ) throws(MTLSError) -> String {
-        if target == "*", method == .options { return target }
+    private static func examine(target: String, method: HTTPRequest.Method, origin: Origin) throws(MTLSError) {
+        if target == "*", method == .options { return }
         guard target.utf8.first == UInt8(ascii: "/") else { throw invalid("the path does not begin with a slash") }
         if let refusal = ParsedURL.refusal(ofTarget: target.utf8) {
             throw MTLSError(
                 .urlInvalid, phase: .prepare, fault: .caller, "the path cannot be used: \(refusal.reason)",
                 advice: refusal.advice, origin: origin.description)
         }
-        return target
     }
 
     private static func examine(_ field: HTTPField) throws(MTLSError) {
-        guard field.name.rawName.utf8.first != UInt8(ascii: ":") else {
-            throw invalid("\(field.name) is not a header field")
-        }
         let isClean = field.withUnsafeBytesOfValue { bytes in
             bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
         }

@@ -52,7 +52,8 @@ package struct ParsedURL: Hashable, Sendable {
             throw Host.Refusal(reason: "its scheme is neither https nor http")
         }
         let rest = text[schemeEnd.upperBound...]
-        let authorityEnd = rest.firstIndex { "/?#".contains($0) } ?? rest.endIndex
+        let isDelimiter = { (byte: UInt8) in "/?#".utf8.contains(byte) }
+        let authorityEnd = rest.utf8.firstIndex(where: isDelimiter) ?? rest.endIndex
         let (host, port) = try Self.hostAndPort(rest[..<authorityEnd])
         self.init(
             origin: Origin(scheme: scheme, canonicalHost: host, port: port ?? scheme.defaultPort),
@@ -65,7 +66,7 @@ package struct ParsedURL: Hashable, Sendable {
     }
 
     private static func hostAndPort(_ authority: Substring) throws(Host.Refusal) -> (host: String, port: Int?) {
-        if authority.contains("@") {
+        if authority.utf8.contains(UInt8(ascii: "@")) {
             throw Host.Refusal(
                 reason: "it holds credentials", advice: "send an Authorization field in place of user@ in the URL")
         }
@@ -79,7 +80,7 @@ package struct ParsedURL: Hashable, Sendable {
             host = authority[..<end].dropFirst()
             rest = authority[end...].dropFirst()
         } else {
-            let end = authority.firstIndex(of: ":") ?? authority.endIndex
+            let end = authority.utf8.firstIndex(of: UInt8(ascii: ":")) ?? authority.endIndex
             host = authority[..<end]
             rest = authority[end...]
         }
@@ -95,9 +96,9 @@ package struct ParsedURL: Hashable, Sendable {
 
     /// The origin-form of what follows the authority.
     private static func target(_ rest: Substring) throws(Host.Refusal) -> String {
-        let target = rest.prefix { $0 != "#" }
+        let target = rest[..<(rest.utf8.firstIndex(of: UInt8(ascii: "#")) ?? rest.endIndex)]
         if let refusal = refusal(ofTarget: target.utf8) { throw refusal }
-        return target.hasPrefix("/") ? String(target) : "/" + target
+        return target.utf8.first == UInt8(ascii: "/") ? String(target) : "/" + target
     }
 
     /// Why `target` may not stand on a request line, or `nil` if it may.

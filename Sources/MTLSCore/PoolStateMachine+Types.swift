@@ -50,7 +50,7 @@ extension PoolStateMachine {
         /// `connectionClosed`, or with `connectFailed` if it was in the making.
         package var close = Few<ConnectionID>()
         /// Fail these requests; they wait no longer.
-        package var fail = Few<Failure>()
+        package var fail: [Failure] = []
         /// Run these requests.
         package var run = Few<Assignment>()
         /// Begin to make these connections; report each with `connected` or `connectFailed`.

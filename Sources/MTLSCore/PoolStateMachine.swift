@@ -17,8 +17,10 @@
 /// 4. A request that died on a reused connection comes back with `distrustingIdle`: it closes the idle connections, which
 ///    are older, and so gets a new one, or one that has just delivered a response.
 /// 5. Connections told to close leave the count at once: a request need not wait for a farewell. The shutdown does.
-/// 6. There is one timer. It is only ever moved forward; when it fires too early, nothing happens but that it is set
-///    again. Parking and leasing a busy connection therefore costs no timer at all.
+/// 6. There is one timer. It is only ever set to an earlier time; when it fires too early, it is set again. Parking and
+///    leasing a busy connection therefore costs no timer at all.
+/// 7. The limit on waiting does not end the wait of those for whom an attempt is under way: it has limits of its own, and
+///    somebody may be looking for his token. When the attempt ends otherwise than hoped, the limit counts again.
 package struct PoolStateMachine: ~Copyable {
     private enum Mode: Int { case running, draining, closing, closed }
 
@@ -34,6 +36,8 @@ package struct PoolStateMachine: ~Copyable {
     /// Counts arrivals and attempts, so that they can be compared.
     private var order = 0
     private var armed = Deadline.distantFuture
+    /// Whether somebody may wait beyond his limit because a connection is being made.
+    private var mayHaveOverdue = false
 
     /// The failed attempts since the last success; above zero, the pool is in doubt.
     private var failures = 0
@@ -56,7 +60,7 @@ package struct PoolStateMachine: ~Copyable {
     ///   - distrustingIdle: Whether the idle connections are closed first.
     package mutating func lease(
         _ request: RequestID, waitLimit: Duration?, distrustingIdle: Bool = false, now: Deadline
-    ) throws(InvariantViolation) -> Action {
+    ) -> Action {
         var action = Action()
         guard mode == .running else {
             action.fail.append(Failure(request: request, error: closedError))
@@ -199,12 +203,8 @@ package struct PoolStateMachine: ~Copyable {
             idle.append(id)
             next = min(next, until)
         }
-        for waiter in waiters.removeAll(where: { $0.deadline <= now }) {
-            let error = MTLSError.timeout(
-                .wait, limit: waiter.deadline - waiter.since, origin: configuration.origin, underlying: lastFailure)
-            action.fail.append(Failure(request: waiter.request, error: error))
-        }
-        arm(min(next, waiters.nextDeadline), &action)
+        arm(min(next, waiters.nextDeadline(after: now)), &action)
+        mayHaveOverdue = true
         return finish(now, action)
     }
 
@@ -297,6 +297,16 @@ package struct PoolStateMachine: ~Copyable {
         }
     }
 
+    /// Fails who waits too long, but for those at the front for whom a connection is being made: that has its limits.
+    private mutating func expire(_ now: Deadline, _ action: inout Action) {
+        for waiter in waiters.removeAll(skipping: connectingCount, where: { $0.deadline <= now }) {
+            let error = MTLSError.timeout(
+                .wait, limit: waiter.deadline - waiter.since, origin: configuration.origin, underlying: lastFailure)
+            action.fail.append(Failure(request: waiter.request, error: error))
+        }
+        mayHaveOverdue = waiters.contains { $0.deadline <= now }
+    }
+
     private mutating func arm(_ time: Deadline, _ action: inout Action) {
         guard time < armed else { return }
         armed = time
@@ -305,6 +315,7 @@ package struct PoolStateMachine: ~Copyable {
 
     private mutating func finish(_ now: Deadline, _ action: consuming Action) -> Action {
         openWanted(now, &action)
+        if mayHaveOverdue { expire(now, &action) }
         settle(&action)
         return action
     }

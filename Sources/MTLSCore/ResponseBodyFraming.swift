@@ -19,7 +19,8 @@ package enum ResponseBodyFraming: Hashable, Sendable {
     ) throws(MTLSError) {
         let fields = response.headerFields
         let length = try Self.length(fields)
-        if let codings = fields[.transferEncoding] {
+        let codings = fields[.transferEncoding]
+        if let codings {
             // RFC 9112 §6.1: a recipient that finds both "ought to handle it as an error".
             if length != nil { throw Self.malformed("it has both a Content-Length and a Transfer-Encoding") }
             if version == .http10 { throw Self.malformed("it has a Transfer-Encoding in HTTP/1.0") }
@@ -30,7 +31,7 @@ package enum ResponseBodyFraming: Hashable, Sendable {
         let code = response.status.code
         if method == .head || code < 200 || code == 204 || code == 304 {
             self = .empty
-        } else if fields[.transferEncoding] != nil {
+        } else if codings != nil {
             self = .chunked
         } else if let length {
             self = length == 0 ? .empty : .length(length)

@@ -1,6 +1,7 @@
 /// How long each step of a request may take. Every limit has its own error, and `nil`, zero or less means no limit.
 public struct Timeouts: Hashable, Sendable {
-    /// The wait for a connection of the pool, which includes the making of one. Error: `timeout.wait`.
+    /// The wait for a connection of the pool to come free. It does not run out while a connection is being made for the
+    /// request: that has the limits `connect`, `handshake` and `signature`. Error: `timeout.wait`.
     public var wait: Duration?
     /// The transport connection, all addresses of the host included. Error: `timeout.connect`.
     public var connect: Duration?

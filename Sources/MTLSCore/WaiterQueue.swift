@@ -42,20 +42,27 @@ struct WaiterQueue {
         return true
     }
 
-    /// Takes out all waiters that meet `condition`, in their order.
-    mutating func removeAll(where condition: (Waiter) -> Bool) -> [Waiter] {
+    func contains(where condition: (Waiter) -> Bool) -> Bool {
+        slots[head...].contains { $0.map(condition) ?? false }
+    }
+
+    /// Takes out all waiters behind the first `skipped` that meet `condition`, in their order.
+    mutating func removeAll(skipping skipped: Int = 0, where condition: (Waiter) -> Bool) -> [Waiter] {
         let waiting = slots[head...].compactMap(\.self)
-        let removed = waiting.filter(condition)
+        let removed = waiting.dropFirst(skipped).filter(condition)
         guard !removed.isEmpty else { return [] }
-        slots = waiting.filter { !condition($0) }
+        slots = waiting.prefix(skipped) + waiting.dropFirst(skipped).filter { !condition($0) }
         head = 0
         count = slots.count
         return removed
     }
 
-    /// The earliest deadline of all.
-    var nextDeadline: Deadline {
-        slots[head...].reduce(.distantFuture) { min($0, $1?.deadline ?? .distantFuture) }
+    /// The earliest deadline after `now`.
+    func nextDeadline(after now: Deadline) -> Deadline {
+        slots[head...].reduce(.distantFuture) { next, waiter in
+            guard let waiter, waiter.deadline > now else { return next }
+            return min(next, waiter.deadline)
+        }
     }
 
     /// Gives back the slots in front of the head, and all of them when nobody waits.

@@ -41,6 +41,7 @@ import Testing
         "https://[::1%25eth0]/", "https://[h]/", "https://[1.2.3.4]/", "https://::1/", "https://[:::1]/",
         "https://[1::2::3]/", "https://[1:2:3:4:5:6:7]/", "https://[1:2:3:4:5:6:7:8:9]/", "https://[12345::]/",
         "https://[::1.2.3]/", "https://[::256.1.1.1]/", "https://[::1.2.3.4:5]/", "https://[1.2.3.4::]/",
+        "https://[1:2:3:4::5:6:7:8]/",
         "https://127.1/", "https://0x7f.1/", "https://2130706433/", "https://1.2.3.256/", "https://01.2.3.4/",
         "https://1.2.3.4.5/", "https://0x7f000001/", "https://user@h/", "https://user:pass@h/", "https://@h/",
         "https://h:x@i/", "https://" + String(repeating: "a", count: 64) + "/",
