@@ -23,7 +23,7 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
-        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     ],
@@ -88,7 +88,8 @@ let package = Package(
         .executableTarget(
             name: "mtls-demo",
             dependencies: [
-                "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS", .product(name: "HTTPTypes", package: "swift-http-types"),
+                "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
 

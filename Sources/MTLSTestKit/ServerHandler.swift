@@ -69,8 +69,9 @@ final class ServerHandler: ChannelInboundHandler {
         let loop = context.eventLoop
         Task { [respond] in
             let answer = await respond(request)
-            let delay = TimeAmount.nanoseconds(answer.delay.components.seconds * 1_000_000_000
-                + answer.delay.components.attoseconds / 1_000_000_000)
+            let delay = TimeAmount.nanoseconds(
+                answer.delay.components.seconds * 1_000_000_000
+                    + answer.delay.components.attoseconds / 1_000_000_000)
             _ = loop.scheduleTask(in: delay) {
                 let (this, context) = handler.value
                 this.send(answer, to: request, context)

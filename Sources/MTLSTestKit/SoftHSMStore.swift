@@ -47,7 +47,9 @@ enum SoftHSMStore {
         guard let modulePath else {
             throw MTLSError(
                 .tokenModuleUnavailable, phase: .prepare, fault: .caller, "SoftHSM is not installed",
-                advice: "install it (Debian and Ubuntu: apt-get install libsofthsm2), or name its module in SOFTHSM2_MODULE")
+                advice:
+                    "install it (Debian and Ubuntu: apt-get install libsofthsm2), or name its module in SOFTHSM2_MODULE"
+            )
         }
         try configure()
         do {

@@ -35,7 +35,9 @@ enum Demo {
         row("sensitive", yesNo(key.isSensitive))
         row("can be extracted", yesNo(key.isExtractable))
         row("ever could be", yesNo(key.wasNeverExtractable.map { !$0 }))
-        row("its value, asked for", key.revealsItsValue ? "SHOWN: this token does not protect keys" : "refused by the token")
+        row(
+            "its value, asked for",
+            key.revealsItsValue ? "SHOWN: this token does not protect keys" : "refused by the token")
         row("took", "\(provisioning.milliseconds), of which most goes into making tokens")
         guard key.isLocal == true, key.wasNeverExtractable == true, !key.revealsItsValue else {
             throw DemoFailure("the token does not protect the key")
@@ -67,14 +69,17 @@ enum Demo {
             row(
                 request.path,
                 "\(request.client.certificate?.subject ?? "nobody"), authorized: \(yesNo(request.client.authorized)), "
-                    + "\(request.client.version.rawValue), connection \(request.connection), request \(request.number) on it")
+                    + "\(request.client.version.rawValue), connection \(request.connection), request \(request.number) on it"
+            )
         }
         row("connections", "\(server.connectionCount)")
         await server.shutdown()
         guard server.requests.allSatisfy(\.client.authorized), server.connectionCount == 1 else {
             throw DemoFailure("the server saw something else")
         }
-        print("\nThe private key never left the token; no copy of it exists in a file or in this process's own memory.")
+        print(
+            "\nThe client only ever held a handle of the key: it was made in the token, cannot leave it, and is in no file."
+        )
     }
 
     private static func show(_ response: Response, _ text: String, _ number: Int, _ time: Duration) {
@@ -83,7 +88,10 @@ enum Demo {
         if number == 1 {
             row("  TLS", "\(handshake.version.rawValue), \(handshake.cipherSuite)")
             row("  client certificate", handshake.clientCertificate?.subject ?? "none")
-            row("  handshake", "\(handshake.duration.milliseconds), the signature in the token \(handshake.signatureDuration.milliseconds)")
+            row(
+                "  handshake",
+                "\(handshake.duration.milliseconds), the signature in the token \(handshake.signatureDuration.milliseconds)"
+            )
         } else {
             row("  connection", response.connection.requestCount > 1 ? "reused: no handshake, no signature" : "new")
         }
