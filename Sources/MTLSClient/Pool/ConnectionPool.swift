@@ -77,10 +77,8 @@ final class ConnectionPool {
         lastRequest += 1
         job.id = lastRequest
         waiting[job.id] = job
-        attempt { () throws(InvariantViolation) in
-            try machine.lease(
-                job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now)
-        }
+        perform(
+            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now))
     }
 
     // MARK: What the machine decides
