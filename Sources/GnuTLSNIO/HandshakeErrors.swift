@@ -30,9 +30,11 @@ extension MTLSError {
                 ?? MTLSError(
                     .tokenFailed, phase: .sign, fault: .token, "the key of \(subject) did not sign: \(error)",
                     underlying: error)
-        // RFC 5246 §7.4.6: without a certificate that it demands, a TLS 1.2 server says handshake_failure.
+        // RFC 5246 §7.4.6: without a certificate that it demands, a TLS 1.2 server says handshake_failure (GnuTLS's says
+        // decode_error).
         case .alert(let alert)
-        where alert.concernsCertificate || alert.number == 40 && wasAsked && shown == nil && !isEstablished:
+        where alert.concernsCertificate
+            || [40, 50].contains(alert.number) && wasAsked && shown == nil && !isEstablished:
             return shown == nil
                 ? MTLSError(
                     .clientCertificateRequired, phase: phase, fault: .caller,
