@@ -80,6 +80,15 @@ extension ReturnCode {
         }
     }
 
+    /// What a session is worth after an operation in it returned this code; nil: as much as before.
+    var sessionCondition: Session.Condition? {
+        switch (remedy, rawValue) {
+        case (.closeSession, _), (_, CKR_DEVICE_ERROR), (_, CKR_DEVICE_MEMORY): .unknown
+        case (.reopen, _): .gone
+        default: nil
+        }
+    }
+
     /// Whether the token judged the PIN and would judge it so again.
     var refusesPIN: Bool {
         switch rawValue {

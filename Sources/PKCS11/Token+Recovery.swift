@@ -19,13 +19,14 @@ extension Token {
         var loginSeen: Int?
         var (hasRetried, hasLoggedIn) = (false, false)
         while true {
-            // What was so before the attempt: another thread may log in while this one looks for the key.
-            let generation = sessions.generation
-            let attempts = login.attempts
-            let wasLoggedIn = login.isDone(in: generation)
+            var generation = sessions.generation
+            var (attempts, wasLoggedIn) = (login.attempts, false)
             do throws(PKCS11Error) {
                 let session = try sessions.take()
                 defer { sessions.give(back: session) }
+                generation = session.generation
+                // What is so before the attempt: another thread may log in while this one looks for the key.
+                (attempts, wasLoggedIn) = (login.attempts, login.isDone(in: generation))
                 do throws(PKCS11Error) {
                     if let seen = loginSeen {
                         loginSeen = nil
@@ -34,7 +35,7 @@ extension Token {
                     }
                     return try body(session)
                 } catch {
-                    if error.returnCode?.remedy == .closeSession { session.isTainted = true }
+                    if let condition = error.returnCode?.sessionCondition { session.condition = condition }
                     throw error
                 }
             } catch {

@@ -13,7 +13,7 @@ import CP11Kit
 package final class TokenLane: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
     package typealias Job = @Sendable () -> Void
 
-    private final class Worker: @unchecked Sendable {  // safe: immutable
+    private final class Worker: Sendable {
         let lane: TokenLane
         let wakened = Condition()
         init(_ lane: TokenLane) { self.lane = lane }

@@ -135,6 +135,7 @@ static struct {
 static atomic_ulong flags_added, flags_removed;
 static atomic_ulong session_limit, open_sessions, most_sessions;
 static atomic_int session_limit_shown;
+static atomic_ulong last_slot;
 static CK_FUNCTION_LIST *target;
 
 static int index_of(const char *name)
@@ -220,6 +221,7 @@ static CK_RV counted_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *applic
         atomic_fetch_sub(&open_sessions, 1);
         return rv;
     }
+    atomic_store(&last_slot, slot);
     unsigned long most = atomic_load(&most_sessions);
     while (open > most && !atomic_compare_exchange_weak(&most_sessions, &most, open)) { }
     return CKR_OK;
@@ -317,6 +319,13 @@ void counting_session_limit(unsigned long limit, int shown)
 {
     atomic_store(&session_limit, limit);
     atomic_store(&session_limit_shown, shown);
+}
+
+void counting_lose_sessions(void)
+{
+    if (target != NULL)
+        target->C_CloseAllSessions(atomic_load(&last_slot));
+    atomic_store(&open_sessions, 0);
 }
 
 unsigned long counting_most_sessions(void)

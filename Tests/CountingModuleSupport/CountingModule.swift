@@ -56,6 +56,9 @@ package final class CountingModule: Sendable {
     /// Allows so many sessions at a time, 0 for any number, and shows the limit in `C_GetTokenInfo` or keeps silent.
     package func limitSessions(_ limit: Int, shown: Bool) { controls.sessionLimit(UInt(limit), shown ? 1 : 0) }
 
+    /// Closes all sessions behind the caller's back, as when a token is pulled out. Not while a call runs.
+    package func loseSessions() { controls.loseSessions() }
+
     /// How many sessions were open at most since the last ``reset()``.
     package var mostSessions: Int { Int(controls.mostSessions()) }
 
@@ -100,6 +103,7 @@ private struct Controls: Sendable {
     let fail: @convention(c) @Sendable (UnsafePointer<CChar>, UInt, UInt) -> Void
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
+    let loseSessions: @convention(c) @Sendable () -> Void
     let mostSessions: @convention(c) @Sendable () -> UInt
 
     init(_ path: String) throws {
@@ -119,6 +123,7 @@ private struct Controls: Sendable {
         fail = try function("counting_fail")
         tokenFlags = try function("counting_token_flags")
         sessionLimit = try function("counting_session_limit")
+        loseSessions = try function("counting_lose_sessions")
         mostSessions = try function("counting_most_sessions")
     }
 }

@@ -62,6 +62,17 @@ import Testing
         #expect(test.counting.count(of: "C_OpenSession") == 1)
     }
 
+    @Test func theLoginIsMadeAgainWhenTheOnlySessionWasClosed() async throws {
+        let test = try await TestToken { $0.limitSessions(1, shown: true) }
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        test.counting.fail("C_Sign", with: CKR_GENERAL_ERROR)
+        await #expect(throws: PKCS11Error.self) { try await key.signature() }
+        #expect(try await key.signature().count == 64)
+        #expect(test.counting.count(of: "C_Login") == 2)
+    }
+
     @Test(arguments: [1, 2, 3])
     func aLimitThatTheTokenDoesNotTellIsFound(_ limit: Int) async throws {
         let test = try await TestToken { $0.limitSessions(limit, shown: false) }
