@@ -75,9 +75,10 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
     }
 
     private static func loadUnmanaged(path: String) throws(PKCS11Error) -> LoadedModule {
-        typealias GetFunctionList = @convention(c) (
-            UnsafeMutablePointer<UnsafeMutablePointer<CK_FUNCTION_LIST>?>?
-        ) -> CK_RV
+        typealias GetFunctionList =
+            @convention(c) (
+                UnsafeMutablePointer<UnsafeMutablePointer<CK_FUNCTION_LIST>?>?
+            ) -> CK_RV
         var functions: UnsafeMutablePointer<CK_FUNCTION_LIST>?
         guard let object = dlopen(path, RTLD_NOW | RTLD_LOCAL), let symbol = dlsym(object, "C_GetFunctionList"),
             unsafeBitCast(symbol, to: GetFunctionList.self)(&functions) == CKR_OK, let functions,

@@ -84,7 +84,8 @@ extension PKCS11URI {
         case .type:
             type = ObjectType(rawValue: text)
             if type == nil {
-                throw attribute.error("is none of \(ObjectType.allCases.map(\.rawValue).joined(separator: ", "))", at: offset)
+                throw attribute.error(
+                    "is none of \(ObjectType.allCases.map(\.rawValue).joined(separator: ", "))", at: offset)
             }
         case .slotID:
             slotID = Self.digits(text)

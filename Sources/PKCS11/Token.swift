@@ -118,7 +118,8 @@ extension Token {
         }
         guard matching.count == 1 else {
             throw PKCS11Error(
-                .ambiguous, "\(matching.count) tokens match \(uri.formatted)", advice: "choose one of: \(list(matching))")
+                .ambiguous, "\(matching.count) tokens match \(uri.formatted)",
+                advice: "choose one of: \(list(matching))")
         }
         return token(match.0, match.1, sessionLimit: sessionLimit)
     }

@@ -8,7 +8,8 @@ extension TokenLane {
     ) async throws(PKCS11Error) -> Result {
         let call = Call<Result>()
         let outcome = await withTaskCancellationHandler {
-            await withCheckedContinuation { (continuation: CheckedContinuation<Swift.Result<Result, PKCS11Error>, Never>) in
+            await withCheckedContinuation {
+                (continuation: CheckedContinuation<Swift.Result<Result, PKCS11Error>, Never>) in
                 guard call.begin(continuation) else { return }
                 do throws(PKCS11Error) {
                     let ticket = try submit {

@@ -21,7 +21,9 @@ extension TokenText: CustomStringConvertible {
         while !rest.isEmpty {
             let length = [1, 2, 3, 4].first { String(validating: rest.prefix($0), as: UTF8.self) != nil } ?? 1
             let part = rest.prefix(length)
-            if let decoded = String(validating: part, as: UTF8.self), decoded.unicodeScalars.allSatisfy(Self.isPrintable) {
+            if let decoded = String(validating: part, as: UTF8.self),
+                decoded.unicodeScalars.allSatisfy(Self.isPrintable)
+            {
                 text += decoded
             } else {
                 for byte in part { text += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16) }

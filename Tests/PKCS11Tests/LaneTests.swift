@@ -140,16 +140,27 @@ import Testing
     }
 
     @Test func aTokenWhoseThreadsAreAllStuckTakesNoMore() async throws {
-        let test = try await TestToken()
-        test.token.setSessionLimit(1)
+        let lane = TokenLane("the token slow", limit: 1, patience: .zero)
         let gate = Gate()
-        let ticket = try test.token.lane.submit { gate.pass() }
+        let ticket = try lane.submit { gate.pass() }
         await gate.waitUntilSomebodyWaits()
         #expect(!ticket.cancel())
-        let error = try #require(throws: PKCS11Error.self) { try test.token.lane.submit {} }
+        let error = try #require(throws: PKCS11Error.self) { try lane.submit {} }
         #expect(error.kind == .timedOut)
-        #expect(error.message.contains(test.token.label))
+        #expect(error.message.contains("the token slow"))
         gate.open()
+    }
+
+    @Test func aCallThatWasJustGivenUpIsWaitedFor() async throws {
+        let lane = TokenLane("the token slow", limit: 1, patience: .seconds(1000))
+        let gate = Gate()
+        let ticket = try lane.submit { gate.pass() }
+        await gate.waitUntilSomebodyWaits()
+        #expect(!ticket.cancel())
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        try lane.submit { continuation.finish() }
+        gate.open()
+        for await _ in stream {}
     }
 
     @Test func aLaneKnowsItsThreads() async throws {

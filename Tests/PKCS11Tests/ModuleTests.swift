@@ -172,7 +172,8 @@ import Testing
 
     @Test func aURIThatNamesNoModuleIsLookedForInAll() async throws {
         let test = try await TestToken()
-        let known = try? await Token.searchLane.run { () throws(PKCS11Error) in try PKCS11Module.load(name: "softhsm2") }
+        let known = try? await Token.searchLane.run { () throws(PKCS11Error) in try PKCS11Module.load(name: "softhsm2")
+        }
         // A distribution may not tell p11-kit about SoftHSM: then the token is not there.
         if let known {
             #expect(try await Token.search(test.token.uri).module === known)
