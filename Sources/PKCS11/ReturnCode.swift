@@ -116,6 +116,7 @@ extension ReturnCode {
         case CKR_PIN_LOCKED: "unlock the PIN with the token's own tools (SO PIN or PUK)"
         case CKR_PIN_EXPIRED: "change the PIN with the token's own tools"
         case CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_REMOVED: "put the token back"
+        case CKR_SESSION_COUNT: "other programs hold all of the token's sessions: end some of them"
         case CKR_FUNCTION_REJECTED, CKR_FUNCTION_CANCELED, CKR_CANCEL: "the token's owner declined, or did not answer"
         default: nil
         }

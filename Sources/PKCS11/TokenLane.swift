@@ -19,6 +19,12 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
         init(_ lane: TokenLane) { self.lane = lane }
     }
 
+    private enum Running {
+        case wanted
+        /// Whoever submitted the job has given it up.
+        case givenUp(since: ContinuousClock.Instant)
+    }
+
     private static let idleSeconds = 60
 
     private let subject: String
@@ -28,11 +34,6 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
     private var idle: [Worker] = []
     private var queue: [(id: UInt64, job: Job)] = []
     private var lastID: UInt64 = 0
-    private enum Running {
-        case wanted
-        /// Whoever submitted the job has given it up.
-        case givenUp(since: ContinuousClock.Instant)
-    }
     private var running: [UInt64: Running] = [:]
     private let patience: Duration
 

@@ -94,7 +94,7 @@ import Testing
         #expect(first.info.manufacturer.description == "SoftHSM")
     }
 
-    @Test func aModuleThatCannotLockIsServedWithoutPKit() async throws {
+    @Test func aModuleThatCannotLockIsServedWithoutP11Kit() async throws {
         let test = try await TestToken { $0.fail("C_Initialize", with: CKR_CANT_LOCK) }
         #expect(test.counting.count(of: "C_Initialize") == 2)
         try await test.generate(.ecP256)
