@@ -36,6 +36,7 @@ extension Token {
                     return try body(session)
                 } catch {
                     if let condition = error.returnCode?.sessionCondition { session.condition = condition }
+                    if error.returnCode?.remedy == .reopen { sessions.abandon(generation) }
                     throw error
                 }
             } catch {

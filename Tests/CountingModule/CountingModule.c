@@ -138,6 +138,8 @@ static atomic_ulong flags_added, flags_removed;
 static atomic_ulong session_limit, open_sessions, most_sessions;
 static atomic_int session_limit_shown;
 static atomic_ulong last_slot;
+static atomic_ulong swapped_slot, swapped_for;
+static atomic_int is_swapped;
 static CK_FUNCTION_LIST *target;
 
 static int index_of(const char *name)
@@ -199,6 +201,8 @@ static CK_RV counted_C_Finalize(void *reserved)
 static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
     CK_RV rv = enter(INDEX_C_GetTokenInfo);
+    if (atomic_load(&is_swapped) && slot == atomic_load(&swapped_slot))
+        slot = atomic_load(&swapped_for);
     if (rv == CKR_OK)
         rv = target->C_GetTokenInfo(slot, info);
     if (rv == CKR_OK) {
@@ -315,6 +319,13 @@ void counting_token_flags(unsigned long added, unsigned long removed)
 {
     atomic_store(&flags_added, added);
     atomic_store(&flags_removed, removed);
+}
+
+void counting_swap_token(unsigned long slot, unsigned long other)
+{
+    atomic_store(&swapped_slot, slot);
+    atomic_store(&swapped_for, other);
+    atomic_store(&is_swapped, 1);
 }
 
 void counting_session_limit(unsigned long limit, int shown)

@@ -26,6 +26,21 @@ import Testing
         }
     }
 
+    @Test func aTokenWithOneSessionIsLookedForInAllSlotsWhenItIsLost() async throws {
+        let test = try await TestToken { $0.limitSessions(1, shown: true) }
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        for code in Self.lost {
+            test.counting.reset()
+            test.counting.loseSessions()
+            test.counting.fail("C_SignInit", with: code)
+            #expect(try await key.signature().count == 64, "\(code)")
+            #expect(test.counting.count(of: "C_GetSlotList") >= 2)
+            #expect(test.counting.count(of: "C_Login") == 1)
+        }
+    }
+
     @Test func aSessionLostInTheMiddleOfASignatureIsReplacedOnce() async throws {
         let test = try await TestToken()
         try await test.generate(.ecP256)

@@ -28,6 +28,9 @@ COUNTING_API void counting_fail(const char *function, unsigned long nth, unsigne
 /* Flags to be added to, and taken from, what C_GetTokenInfo shows. */
 COUNTING_API void counting_token_flags(unsigned long added, unsigned long removed);
 
+/* From now on C_GetTokenInfo shows the token of the slot `other` in `slot`, as if it had been put there. */
+COUNTING_API void counting_swap_token(unsigned long slot, unsigned long other);
+
 /* How many sessions may be open at a time, 0 for any number. C_GetTokenInfo shows it if `shown` is not 0. */
 COUNTING_API void counting_session_limit(unsigned long limit, int shown);
 
