@@ -115,7 +115,8 @@ let package = Package(
         .testTarget(
             name: "TokenTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "MTLSClient", "MTLSIdentity", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "SecretMemory",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
