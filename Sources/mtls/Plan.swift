@@ -32,18 +32,18 @@ struct Plan {
     ///   - dataKinds: In which order the data options stood.
     ///   - exists: Whether there is a file of that name.
     init(_ options: RequestOptions, dataKinds: [DataPart.Kind], exists: (String) -> Bool) throws(UsageError) {
-        targets = try Self.targets(options.urls, outputs: options.output)
-        data = DataPart.inOrder(dataKinds, text: options.data, binary: options.dataBinary)
-        if options.head, !data.isEmpty { throw UsageError("--head and --data exclude each other") }
-        let name = options.request ?? (options.head ? "HEAD" : data.isEmpty ? "GET" : "POST")
+        targets = try Self.targets(options.urls, outputs: options.output.output)
+        data = DataPart.inOrder(dataKinds, text: options.message.data, binary: options.message.dataBinary)
+        if options.message.head, !data.isEmpty { throw UsageError("--head and --data exclude each other") }
+        let name = options.message.request ?? (options.message.head ? "HEAD" : data.isEmpty ? "GET" : "POST")
         guard let method = HTTPRequest.Method(name) else { throw UsageError("'\(name)' cannot be a method") }
         self.method = method
-        headers = try options.header.map { (text) throws(UsageError) in try HeaderOption(text) }
-        includesHead = options.include || options.head
-        failsOnError = options.fail
-        failsEarly = options.failEarly
-        writeOut = options.writeOut
-        isVerbose = options.verbose
+        headers = try options.message.header.map { (text) throws(UsageError) in try HeaderOption(text) }
+        includesHead = options.output.include || options.message.head
+        failsOnError = options.output.fail
+        failsEarly = options.output.failEarly
+        writeOut = options.output.writeOut
+        isVerbose = options.output.verbose
         guard options.identity.pass == nil else {
             throw UsageError(
                 "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")

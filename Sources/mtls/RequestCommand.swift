@@ -13,9 +13,10 @@ struct RequestCommand: AsyncParsableCommand {
             Options mean what they mean to curl, and so do the exit codes.
 
               mtls https://api.example/orders --cert client.pem --key client-key.pem
-              mtls https://api.example/orders -E 'pkcs11:token=prod;object=client' --pin-env TOKEN_PIN
-              mtls -sS -XPOST -d @order.json -H 'Content-Type: application/json' -w '%{http_code}\\n' \\
-                  --cacert ca.pem -E client.pem --key 'pkcs11:token=prod;object=client' https://api.example/orders
+              mtls https://api.example/ -E 'pkcs11:token=prod;object=client' --pin-env PIN
+              mtls -sS -XPOST -d @order.json -H 'Content-Type: application/json' \\
+                  -w '%{http_code}\\n' -o answer.json --cacert ca.pem -E client.pem \\
+                  --key 'pkcs11:token=prod;object=client' https://api.example/orders
 
             Secrets are never given on the command line: name the file or the variable that holds them.
             """)
@@ -24,7 +25,7 @@ struct RequestCommand: AsyncParsableCommand {
 
     func run() async throws {
         Signals.prepare()
-        let console = Console(isSilent: options.silent, showsErrors: options.showError)
+        let console = Console(isSilent: options.output.silent, showsErrors: options.output.showError)
         do {
             throw ExitCode(try await status(console))
         } catch let error as UsageError {

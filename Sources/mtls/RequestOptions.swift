@@ -7,6 +7,14 @@ struct RequestOptions: ParsableArguments {
             "What to ask for, in order, over connections that are reused. Without a scheme: https.", valueName: "url"))
     var urls: [String]
 
+    @OptionGroup(title: "Request") var message: MessageOptions
+    @OptionGroup(title: "Output") var output: OutputOptions
+    @OptionGroup(title: "Client certificate") var identity: IdentityOptions
+    @OptionGroup(title: "Server and connection") var connection: ConnectionOptions
+}
+
+/// What is sent.
+struct MessageOptions: ParsableArguments {
     @Option(
         name: [.customShort("X"), .long], parsing: .unconditional,
         help: ArgumentHelp("The method; GET without data, POST with.", valueName: "method"))
@@ -33,7 +41,10 @@ struct RequestOptions: ParsableArguments {
 
     @Flag(name: [.customShort("I"), .long], help: "Ask for the head alone (HEAD), and show it.")
     var head = false
+}
 
+/// What is done with the answer.
+struct OutputOptions: ParsableArguments {
     @Option(
         name: [.customShort("o"), .long], parsing: .unconditionalSingleValue,
         help: ArgumentHelp(
@@ -64,9 +75,6 @@ struct RequestOptions: ParsableArguments {
 
     @Flag(name: [.customShort("S"), .long], help: "Errors even with --silent.")
     var showError = false
-
-    @OptionGroup(title: "Client certificate") var identity: IdentityOptions
-    @OptionGroup(title: "Server and connection") var connection: ConnectionOptions
 }
 
 /// Who asks.

@@ -116,7 +116,7 @@ struct Transfer: Sendable {
         case let error as MTLSError:
             report.exitCode = ExitStatus.of(error)
             report.verification = ExitStatus.verification(error)
-            report.errorMessage = error.description
+            report.errorMessage = ErrorText.line(error)
         default:
             report.exitCode = 43
             report.errorMessage = "\(error)"
