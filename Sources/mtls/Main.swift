@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import GnuTLS
 
 /// The command.
 struct MTLS: AsyncParsableCommand {
@@ -17,8 +18,8 @@ struct MTLS: AsyncParsableCommand {
 enum Main {
     static func main() async {
         let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
-        if let help = help(for: arguments) {
-            print(help)
+        if let text = text(for: arguments) {
+            print(text)
             return
         }
         do {
@@ -35,10 +36,13 @@ enum Main {
         }
     }
 
-    /// The options of a request belong to `mtls --help`, of which ArgumentParser would list the subcommands.
-    static func help(for arguments: [String]) -> String? {
-        guard arguments == ["-h"] || arguments == ["--help"] else { return nil }
-        return MTLS.helpMessage(for: RequestCommand.self)
+    /// What ArgumentParser would answer less well: of `mtls --help` it would list the subcommands alone.
+    static func text(for arguments: [String]) -> String? {
+        switch arguments {
+        case ["-h"], ["--help"]: MTLS.helpMessage(for: RequestCommand.self)
+        case ["-V"], ["--version"]: "mtls \(MTLS.version) (GnuTLS \(GnuTLSGlobal.version))"
+        default: nil
+        }
     }
 
     private static func fail(_ error: any Error) -> Never {

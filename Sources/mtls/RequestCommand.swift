@@ -68,9 +68,14 @@ struct RequestCommand: AsyncParsableCommand {
                 headerFields: try HeaderOption.fields(headers, defaults: plan.defaultFields)),
             body: plan.data.isEmpty ? .none : .bytes(body), timeouts: plan.connection.timeouts,
             includesHead: plan.includesHead, failsOnError: plan.failsOnError, agent: agent, journal: journal)
-        return await Self.run(plan, transfer, format.map(WriteOut.init), console)
+        // On the thread of the first URL's connections, which is nearly always the only one: no changes of thread then.
+        let executor = try? agent.client(for: plan.targets.first?.effectiveURL ?? "").executor
+        return await withTaskExecutorPreference(executor) {
+            await Self.run(plan, transfer, format.map(WriteOut.init), console)
+        }
     }
 
+    @concurrent
     private static func run(_ plan: Plan, _ transfer: Transfer, _ format: WriteOut?, _ console: Console) async -> Int32
     {
         var status: Int32 = 0

@@ -36,7 +36,7 @@ struct Transfer: Sendable {
         do {
             let client = try agent.client(for: target.effectiveURL)
             journal.begin(request: Verbose.lines(try head(for: target, at: client.origin)))
-            // On the client's own thread: that spares two changes of thread for every piece.
+            // On the client's own thread: that spares two changes of thread for every piece of the body.
             (report, outcome.isPipeBroken) = await withTaskExecutorPreference(client.executor) { [report] in
                 await exchange(target, report, start)
             }

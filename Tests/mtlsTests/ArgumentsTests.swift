@@ -48,15 +48,10 @@ struct ArgumentsTests {
     }
 
     @Test func everyShortOptionThatIsSplitIsOneThatTheCommandKnows() throws {
-        for flag in Arguments.flags.subtracting("hV") {
-            #expect(throws: Never.self) { try RequestOptions.parse(["-\(flag)", "u"]) }
-        }
-        for option in Arguments.valued {
-            #expect(throws: Never.self) { try RequestOptions.parse(["-\(option)", "-x", "u"]) }
-        }
-        for option in Arguments.longValued {
-            #expect(throws: Never.self) { try RequestOptions.parse(["--\(option)", "-x", "u"]) }
-        }
+        let flags = Arguments.flags.subtracting("hV").map { "-\($0)" }
+        let options = Arguments.valued.map { "-\($0)" } + Arguments.longValued.map { "--\($0)" }
+        // Were one of the latter a flag, its dash would be an unexpected argument.
+        #expect(throws: Never.self) { try RequestOptions.parse(flags + options.flatMap { [$0, "-"] } + ["u"]) }
     }
 
     @Test func theOrderOfDataOptionsIsTheirs() {

@@ -82,9 +82,9 @@ struct PlanTests {
     }
 
     @Test func helpOfTheCommandShowsTheOptionsOfARequest() throws {
-        let help = try #require(Main.help(for: ["--help"]))
+        let help = try #require(Main.text(for: ["--help"]))
         #expect(help.contains("--pin-source") && help.contains("--connect-to") && help.contains("pkcs11:"))
         #expect(help.contains(#"-w '%{http_code}\n' -o"#))
-        #expect(Main.help(for: ["-h", "x"]) == nil)
+        #expect(Main.text(for: ["-h", "x"]) == nil)
     }
 }
