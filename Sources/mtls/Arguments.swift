@@ -42,15 +42,12 @@ enum Arguments {
     private static func takesNext(_ pieces: [String]) -> Bool {
         guard let last = pieces.last else { return false }
         if last.hasPrefix("--") { return longValued.contains(last.dropFirst(2)) }
-        guard last.count == 2, last.hasPrefix("-"), let letter = last.last, valued.contains(letter) else {
-            return false
-        }
         // In "-X-d" the last piece is the value of the one before.
-        return pieces.count < 2 || !isValued(pieces[pieces.count - 2])
+        return isValued(last) && !pieces.dropLast().contains(where: isValued)
     }
 
     private static func isValued(_ piece: String) -> Bool {
-        piece.count == 2 && piece.last.map(valued.contains) == true
+        piece.count == 2 && piece.hasPrefix("-") && piece.last.map(valued.contains) == true
     }
 
     /// The kinds of the data options in the order in which they stand, which ArgumentParser does not tell.

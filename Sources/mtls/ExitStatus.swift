@@ -6,6 +6,7 @@ enum ExitStatus {
     static let httpError: Int32 = 22
     static let writeFailed: Int32 = 23
     static let readFailed: Int32 = 26
+    static let internalError: Int32 = 43
 
     /// The code for what went wrong in a transfer.
     static func of(_ error: MTLSError) -> Int32 {
@@ -20,7 +21,7 @@ enum ExitStatus {
         // Under TLS 1.3 the server's verdict on our certificate comes when the handshake is over.
         case .clientCertificateRejected, .clientCertificateRequired: error.phase == .handshake ? 35 : 56
         case .clientClosed, .cancelled: 42
-        case .invariantViolated: 43
+        case .invariantViolated: internalError
         case .responseEmpty: 52
         case .connectionLost: error.phase == .request ? 55 : 56
         case .tlsFailed: 56

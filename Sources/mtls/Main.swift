@@ -30,6 +30,7 @@ enum Main {
                 try command.run()
             }
         } catch let code as ExitCode {
+            Signals.restoreTerminal()
             exit(code.rawValue)
         } catch {
             fail(error)

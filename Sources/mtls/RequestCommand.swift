@@ -1,6 +1,6 @@
 import ArgumentParser
-import HTTPTypes
 import Glibc
+import HTTPTypes
 import MTLSClient
 
 /// `mtls request`, which is also what `mtls` does without a subcommand.

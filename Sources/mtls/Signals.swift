@@ -28,10 +28,7 @@ enum Signals {
             // With SA_RESETHAND the signal that is raised in the handler comes by its default, after the handler.
             action.sa_flags = CInt(bitPattern: UInt32(SA_RESETHAND))
             action.__sigaction_handler.sa_handler = { number in
-                // In the background the terminal is somebody else's.
-                if let saved = Signals.saved, tcgetpgrp(saved.pointee.descriptor) == getpgrp() {
-                    tcsetattr(saved.pointee.descriptor, TCSANOW, &saved.pointee.settings)
-                }
+                Signals.restoreTerminal()
                 raise(number)
             }
             var old = sigaction()
@@ -40,5 +37,12 @@ enum Signals {
             if unsafeBitCast(old.__sigaction_handler.sa_handler, to: Int.self) == 1 { continue }
             sigaction(number, &action, nil)
         }
+    }
+
+    /// Ends a question that nobody will read the answer of. May be called in a signal handler.
+    static func restoreTerminal() {
+        // In the background the terminal is somebody else's.
+        guard let saved, tcgetpgrp(saved.pointee.descriptor) == getpgrp() else { return }
+        tcsetattr(saved.pointee.descriptor, TCSANOW, &saved.pointee.settings)
     }
 }

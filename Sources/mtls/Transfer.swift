@@ -28,27 +28,26 @@ struct Transfer: Sendable {
     /// Asks for a URL and writes the answer.
     @concurrent
     func run(_ target: Plan.Target, number: Int) async -> Outcome {
-        var report = Report(
-            url: target.url, effectiveURL: target.effectiveURL, method: request.method.rawValue, number: number,
-            file: target.file)
         let start = ContinuousClock.now
-        var outcome = Outcome(report: report)
+        var outcome = Outcome(
+            report: Report(
+                url: target.url, effectiveURL: target.effectiveURL, method: request.method.rawValue, number: number,
+                file: target.file))
         do {
             let client = try agent.client(for: target.effectiveURL)
             journal.begin(request: Verbose.lines(try head(for: target, at: client.origin)))
             // On the client's own thread: that spares two changes of thread for every piece of the body.
-            (report, outcome.isPipeBroken) = await withTaskExecutorPreference(client.executor) { [report] in
-                await exchange(target, report, start)
+            outcome = await withTaskExecutorPreference(client.executor) { [outcome] in
+                await exchange(target, outcome, start)
             }
         } catch {
-            fail(&report, error)
+            fail(&outcome, error)
         }
         let connections = journal.connections
-        report.connects = connections.count
-        report.connected = connections.connected.map { $0 - start } ?? .zero
-        report.handshaken = connections.handshaken.map { $0 - start } ?? .zero
-        report.total = .now - start
-        outcome.report = report
+        outcome.report.connects = connections.count
+        outcome.report.connected = connections.connected.map { $0 - start } ?? .zero
+        outcome.report.handshaken = connections.handshaken.map { $0 - start } ?? .zero
+        outcome.report.total = .now - start
         return outcome
     }
 
@@ -60,24 +59,23 @@ struct Transfer: Sendable {
 
     @concurrent
     private func exchange(
-        _ target: Plan.Target, _ given: Report, _ start: ContinuousClock.Instant
-    ) async -> (Report, isPipeBroken: Bool) {
-        var report = given
+        _ target: Plan.Target, _ given: Outcome, _ start: ContinuousClock.Instant
+    ) async -> Outcome {
+        var outcome = given
         do {
             let response = try await agent.execute(target.effectiveURL, request, body: body, timeouts: timeouts)
-            report.began = .now - start
-            report.head = response.head
-            report.version = response.connection.version
-            if case .known(let count) = body.length { report.uploaded = count }
+            outcome.report.began = .now - start
+            outcome.report.head = response.head
+            outcome.report.version = response.connection.version
+            if case .known(let count) = body.length { outcome.report.uploaded = count }
             show(response)
             if failsOnError, response.status.code >= 400 { throw Failure.status(response.status.code) }
-            try await write(response, to: target.file, &report.downloaded)
+            try await write(response, to: target.file, &outcome.report.downloaded)
         } catch {
             journal.requestSent()
-            fail(&report, error)
-            if case Failure.output(let failure) = error { return (report, failure.code == EPIPE) }
+            fail(&outcome, error)
         }
-        return (report, false)
+        return outcome
     }
 
     private func write(_ response: Response, to file: String?, _ count: inout Int) async throws {
@@ -105,21 +103,22 @@ struct Transfer: Sendable {
         journal.note(Verbose.lines(response.head, version: connection.version))
     }
 
-    private func fail(_ report: inout Report, _ error: any Error) {
+    private func fail(_ outcome: inout Outcome, _ error: any Error) {
         switch error {
         case Failure.status(let status):
-            report.exitCode = ExitStatus.httpError
-            report.errorMessage = "the server answered with status \(status)"
+            outcome.report.exitCode = ExitStatus.httpError
+            outcome.report.errorMessage = "the server answered with status \(status)"
         case Failure.output(let failure):
-            report.exitCode = ExitStatus.writeFailed
-            report.errorMessage = "the body cannot be written to \(failure)"
+            outcome.isPipeBroken = failure.code == EPIPE && outcome.report.file == nil
+            outcome.report.exitCode = ExitStatus.writeFailed
+            outcome.report.errorMessage = "the body cannot be written to \(failure)"
         case let error as MTLSError:
-            report.exitCode = ExitStatus.of(error)
-            report.verification = ExitStatus.verification(error)
-            report.errorMessage = ErrorText.line(error)
+            outcome.report.exitCode = ExitStatus.of(error)
+            outcome.report.verification = ExitStatus.verification(error)
+            outcome.report.errorMessage = ErrorText.line(error)
         default:
-            report.exitCode = 43
-            report.errorMessage = "\(error)"
+            outcome.report.exitCode = ExitStatus.internalError
+            outcome.report.errorMessage = "\(error)"
         }
     }
 }
