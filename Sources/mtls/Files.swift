@@ -45,6 +45,14 @@ enum Files {
         }
     }
 
+    /// Keeps a socket from getting the number of standard output when that was closed, and with it the body. Writing to
+    /// what is put there fails.
+    static func occupyStandardDescriptors() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Whether somebody can be asked.

@@ -17,6 +17,7 @@ struct MTLS: AsyncParsableCommand {
 @main
 enum Main {
     static func main() async {
+        Files.occupyStandardDescriptors()
         let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
         if let text = text(for: arguments) {
             print(text)
