@@ -104,6 +104,16 @@ let package = Package(
             name: "PKCS11Tests",
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "GnuTLSNIOTests",
+            dependencies: [
+                "GnuTLSNIO", "GnuTLS", "DevPKI", "MTLSCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSClientTests",
