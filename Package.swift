@@ -99,7 +99,7 @@ let package = Package(
             name: "MTLSCoreTests",
             dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
-        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "PKCS11Tests",
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],

@@ -151,6 +151,11 @@ package final class TLSSession {
     }
 
     private func checkOutcome() throws(TLSFailure) {
+        // A priority string of the user's own can bring older versions back.
+        guard version != nil else {
+            let code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET
+            throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
+        }
         if let selected = applicationProtocol, context.role == .client,
             !context.options.applicationProtocols.contains(selected)
         {
