@@ -107,7 +107,7 @@ let package = Package(
         .testTarget(
             name: "GnuTLSNIOTests",
             dependencies: [
-                "GnuTLSNIO", "GnuTLS", "DevPKI", "MTLSCore",
+                "GnuTLSNIO", "GnuTLS", "CGnuTLS", "DevPKI", "MTLSCore",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

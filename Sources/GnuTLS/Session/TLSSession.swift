@@ -50,6 +50,9 @@ package final class TLSSession {
     var stepMayBlock = false
     var ranDry = false
     var signatureTime: Duration = .zero
+    /// Whether an external key has signed: the handshake asks for no other signature.
+    package internal(set) var hasSigned = false
+    var hasSaidClose = false
 
     /// - Parameters:
     ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
