@@ -73,8 +73,8 @@ extension MTLSError {
     private static func concernsOurCertificate(_ alert: TLSAlert, _ session: TLSSession?) -> Bool {
         // In the server's role, ours is not the client certificate.
         guard let session, session.context.role == .client else { return false }
-        // Under TLS 1.2 servers call a missing certificate a handshake_failure.
-        let isMissing = alert.number == 40 && session.wasAskedForCertificate && session.chosen == nil
+        // Under TLS 1.2 OpenSSL calls a missing certificate a handshake_failure, GnuTLS a decode_error.
+        let isMissing = [40, 50].contains(alert.number) && session.wasAskedForCertificate && session.chosen == nil
         return alert.concernsCertificate || isMissing
     }
 }

@@ -235,6 +235,19 @@ struct HandshakeTests {
         #expect(pair.client.recorder.mtlsErrors.first?.code == .clientCertificateRequired)
     }
 
+    @Test func aMissingCertificateUnderTLS12IsSaidToBeMissing() throws {
+        let pair = try BackToBack.connected(Setup(version: .v1_2, demand: .required))
+        let error = try #require(pair.client.handshakeError as? MTLSError)
+        #expect(error.code == .clientCertificateRequired, "\(error)")
+    }
+
+    @Test func aHandshakeFailureThatNobodyAskedACertificateForIsNotAMissingOne() throws {
+        let alert = ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, 40])
+        let pair = try BackToBack()
+        pair.client.give(alert)
+        #expect((pair.client.handshakeError as? MTLSError)?.code == .handshakeFailed)
+    }
+
     @Test func aServerDoesNotSpeakOfItsOwnCertificateAsTheClients() throws {
         let pair = try BackToBack.connected(Setup(clientJudge: { _, _ in .failure(Marked(mark: "expired")) }))
         let error = try #require(pair.server.handshakeError as? MTLSError)

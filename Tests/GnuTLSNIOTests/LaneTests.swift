@@ -228,6 +228,28 @@ struct LaneTests {
         #expect(lane.submitted == 0)
     }
 
+    @Test func aKeyInMemoryUnderTLS12LeavesTheLaneOnceItIsChosen() throws {
+        let world = try World.shared()
+        let lane = ManualLane()
+        var configuration = try Setup(version: .v1_2).client()
+        configuration.lane = lane
+        configuration.choose = { _ in world.client }
+        let loop = EmbeddedEventLoop()
+        let client = try End(configuration, on: loop, active: true)
+        let server = try End(Setup(version: .v1_2, demand: .required).server(), on: loop, active: true)
+        repeat {
+            server.give(client.take())
+            client.give(server.take())
+            loop.run()
+        } while client.outcome == nil && (lane.run() || client.channel.isActive && lane.submitted == 0)
+        loop.run()
+        server.give(client.take())
+        client.give(server.take())
+        #expect(lane.submitted == 1)
+        #expect(client.summary?.isKeyExternal == false)
+        for end in [client, server] { _ = try? end.channel.finish(acceptAlreadyClosed: true) }
+    }
+
     // MARK: Time, as the embedded loop tells it
 
     @Test func aSignatureThatTakesTooLongFailsTheHandshake() throws {

@@ -1,10 +1,10 @@
-import GnuTLS
-import GnuTLSNIO
+import CGnuTLS
 import MTLSCore
 import NIOCore
 import NIOEmbedded
 import Testing
 
+@testable import GnuTLS
 @testable import GnuTLSNIO
 
 /// What becomes of what arrives, and who may ask for it.
@@ -106,6 +106,29 @@ struct ReadingTests {
             ])
         // The server is told.
         #expect(pair.server.recorder.mtlsErrors.first?.message.contains("alert 20") == true)
+    }
+
+    @Test func aWishToRenegotiateIsDeclinedAtOnce() throws {
+        let pair = try BackToBack.connected(Setup(version: .v1_2))
+        let session = try #require(pair.server.handler.session)
+        #expect(gnutls_rehandshake(session.handle) == 0)
+        pair.server.handler.flushTransport()
+        pair.client.give(pair.server.take())
+        let answer = pair.client.take()
+        #expect(answer != nil)
+        pair.server.give(answer)
+        #expect(gnutls_alert_get(session.handle) == GNUTLS_A_NO_RENEGOTIATION)
+        #expect(pair.client.recorder.errors.isEmpty && pair.server.recorder.errors.isEmpty)
+    }
+
+    @Test func aKeyUpdateBetweenRecordsStallsNothing() throws {
+        let pair = try BackToBack.connected()
+        let session = try #require(pair.server.handler.session)
+        pair.server.channel.writeAndFlush(ByteBuffer(string: "before "), promise: nil)
+        #expect(gnutls_session_key_update(session.handle, UInt32(GNUTLS_KU_PEER)) == 0)
+        pair.server.channel.writeAndFlush(ByteBuffer(string: "after"), promise: nil)
+        pair.interact()
+        #expect(pair.client.recorder.events.suffix(2) == [.read("before after"), .readComplete])
     }
 
     @Test func theTransportGivesBackTheMemoryOfALargeWrite() {

@@ -21,8 +21,16 @@ struct VerdictTests {
             return nil
         }
 
+        /// The closures: they hold the handler, which holds its judge.
+        func take() -> [@Sendable (Result<Void, any Error>) -> Void] {
+            answers.withLock { answers in
+                defer { answers = [] }
+                return answers
+            }
+        }
+
         func answer(_ verdict: Result<Void, any Error>) {
-            for answer in answers.withLock({ $0 }) { answer(verdict) }
+            for answer in take() { answer(verdict) }
         }
     }
 
@@ -100,12 +108,34 @@ struct VerdictTests {
         #expect((pair.client.handshakeError as? MTLSError)?.code == .handshakeFailed)
     }
 
+    @Test func aJudgeMayCallBackAtOnce() throws {
+        let pair = try BackToBack.connected(
+            Setup(clientJudge: { _, later in
+                later(.success(()))
+                return nil
+            }))
+        #expect(pair.client.summary != nil)
+    }
+
+    @Test func theJudgeSeesTheChainAsItWasSent() throws {
+        let world = try World.shared()
+        let seen = Mutex<[[[UInt8]]]>([])
+        _ = try BackToBack.connected(
+            Setup(clientJudge: { chain, _ in
+                seen.withLock { $0.append(chain) }
+                return .success(())
+            }))
+        #expect(seen.withLock { $0 } == [world.server.chain.map(\.der)])
+    }
+
     @Test func aSecondVerdictChangesNothing() throws {
         let pending = Pending()
         let pair = try BackToBack(Setup(clientJudge: pending.judge))
         pair.interact()
-        pending.answer(.success(()))
-        pending.answer(.failure(Marked(mark: "changed my mind")))
+        for answer in pending.take() {
+            answer(.success(()))
+            answer(.failure(Marked(mark: "changed my mind")))
+        }
         pair.interact()
         #expect(pair.client.summary != nil)
         #expect(pair.client.recorder.errors.isEmpty)
@@ -117,6 +147,7 @@ struct VerdictTests {
         pair.interact()
         pair.client.lose()
         #expect(pair.client.recorder.events == [.error("tls.handshakeFailed"), .inactive])
+        #expect(pending.take().count == 1)
     }
 
     @Test func closingDuringTheVerdictFailsTheHandshake() throws {
