@@ -108,7 +108,7 @@ let package = Package(
             name: "MTLSCoreTests",
             dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
-        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "PKCS11Tests",
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
@@ -118,6 +118,16 @@ let package = Package(
             dependencies: [
                 "mtls", "MTLSClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "GnuTLSNIOTests",
+            dependencies: [
+                "GnuTLSNIO", "GnuTLS", "CGnuTLS", "DevPKI", "MTLSCore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),

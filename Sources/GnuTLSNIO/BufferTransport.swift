@@ -38,14 +38,19 @@ final class BufferTransport: TLSTransport {
         outbound.writeBytes(bytes)
     }
 
-    /// Takes what is to be written, and keeps the memory for the next time if nobody else holds it by then.
+    /// Takes what is to be written. It is taken before it is passed on: whoever hears of a write may write.
     func takeOutbound() -> ByteBuffer? {
         guard outbound.readableBytes > 0 else { return nil }
+        defer { outbound = ByteBuffer() }
         return outbound
     }
 
-    func outboundWasPassedOn() {
-        outbound.clear(minimumCapacity: 0)
+    /// Gives the memory of a buffer that was passed on back for the next one, unless somebody holds it still, or it has
+    /// grown beyond what a connection should keep.
+    func recycle(_ buffer: consuming ByteBuffer) {
+        guard outbound.capacity == 0, buffer.capacity <= 1 << 17 else { return }
+        buffer.clear(minimumCapacity: 0)
+        outbound = buffer
     }
 }
 

@@ -16,6 +16,9 @@ import NIOTLS
 /// A step that needs the verdict on the peer's certificate moves to `judging` unless the verdict is at hand. When the
 /// channel closes while a step is on its lane, the step runs to its end there and the session is freed after it.
 ///
+/// Whatever is passed on to another handler, or told to a promise, may call back into this one: the state is changed
+/// before, and looked at again after.
+///
 /// Errors are fired as ``MTLSError`` and close the channel. The first one counts.
 package final class GnuTLSHandler: ChannelDuplexHandler {
     package typealias InboundIn = ByteBuffer
@@ -24,13 +27,13 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     package typealias OutboundOut = ByteBuffer
 
     enum State {
-        /// The channel is not active yet. Can transition to: stepping.
+        /// The channel is not active yet. Can transition to: stepping, closed.
         case idle
         /// The handshake is under way and the session on the loop. Can transition to: judging, onLane, open, closed.
         case stepping
         /// A verdict is awaited. Can transition to: stepping, closed.
         case judging
-        /// A step runs on its lane, or waits there for its turn. Can transition to: stepping, open, closed.
+        /// A step runs on its lane, or waits there for its turn. Can transition to: stepping, closed.
         case onLane
         /// The handshake is over. Can transition to: closed.
         case open
@@ -38,22 +41,34 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case closed
     }
 
-    private let configuration: HandshakeConfiguration
-    private let completion: EventLoopPromise<HandshakeSummary>
-    private var state = State.idle
-    private var session: TLSSession?
-    private var transport: BufferTransport?
-    private var ticket: (any LaneTicket)?
-    private var deadline: Scheduled<Void>?
-    private var started = ContinuousClock.now
-    private var context: ChannelHandlerContext?
+    /// Whether there may be more writes.
+    enum Output {
+        case open
+        /// No, and close_notify follows when the handshake is over.
+        case closing(EventLoopPromise<Void>?)
+        case closed
+    }
 
-    private var waitingInput: [ByteBuffer] = []
+    let configuration: HandshakeConfiguration
+    let completion: EventLoopPromise<HandshakeSummary>
+    var state = State.idle
+    var output = Output.open
+    var session: TLSSession?
+    var transport: BufferTransport?
+    var ticket: (any LaneTicket)?
+    var context: ChannelHandlerContext?
+
+    private var started = ContinuousClock.now
+    /// The end of the time for the handshake; what passes on a lane is added to it.
+    private var handshakeDeadline: NIODeadline?
+    private var enteredLane = NIODeadline.distantPast
+    var deadline: Scheduled<Void>?
+
+    var waitingInput: [ByteBuffer] = []
     private var inputEnded = false
-    private var sawCloseNotify = false
-    private var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
+    var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
     /// Whether somebody behind this handler waits for plaintext.
-    private var readIsWanted = false
+    var readIsWanted = false
 
     /// - Parameter completion: Told what came of the handshake.
     package init(configuration: HandshakeConfiguration, completion: EventLoopPromise<HandshakeSummary>) {
@@ -95,7 +110,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         }
         started = .now
         state = .stepping
-        arm(configuration.handshakeTimeout, .timeoutHandshake, .handshake)
+        handshakeDeadline = configuration.handshakeTimeout.map { context.eventLoop.now + TimeAmount($0) }
+        armForHandshake()
         proceed()
     }
 
@@ -109,7 +125,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case ChannelEvent.inputClosed = event {
             inputHasEnded()
-            // The transport's end means something only to TLS: what the next handler hears of is close_notify, or an error.
+            // The transport's end means something only to TLS: what the next handler hears of is close_notify, or an
+            // error.
             return
         }
         context.fireUserInboundEventTriggered(event)
@@ -139,7 +156,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     // MARK: The handshake
 
     /// Steps until input runs dry, a verdict or a lane is needed, or the handshake is over.
-    private func proceed() {
+    func proceed() {
         while case .stepping = state, let session {
             if let lane = laneForNextStep(session) { return enter(lane, session) }
             do {
@@ -150,10 +167,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Under TLS 1.3 the choice was made before the verdict, under TLS 1.2 it comes after.
+    /// Under TLS 1.3 the choice was made before the verdict, under TLS 1.2 it may be to come.
     private func laneForNextStep(_ session: TLSSession) -> (any SigningLane)? {
-        guard session.isPeerAccepted else { return nil }
-        return session.version == .v1_3 ? session.chosen?.lane : configuration.lane
+        guard session.isPeerAccepted, !session.hasSigned else { return nil }
+        if let chosen = session.chosen { return chosen.lane }
+        return session.version == .v1_3 ? nil : configuration.lane
     }
 
     /// - Returns: Whether to step again.
@@ -197,43 +215,6 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         state = .stepping
     }
 
-    // MARK: Steps on a lane
-
-    private func enter(_ lane: any SigningLane, _ session: TLSSession) {
-        guard let loop = context?.eventLoop else { return }
-        let parcel = Parcel(session: session)
-        let handler = NIOLoopBound(self, eventLoop: loop)
-        state = .onLane
-        arm(configuration.signatureTimeout, .timeoutSignature, .sign)
-        do {
-            ticket = try lane.submit {
-                let result = Result { () throws(TLSFailure) in try parcel.session.step(mayBlock: true) }
-                loop.execute { handler.value.returned(result) }
-            }
-        } catch {
-            state = .stepping
-            fail(error)
-        }
-    }
-
-    private func returned(_ result: Result<TLSSession.Step, TLSFailure>) {
-        ticket = nil
-        guard case .onLane = state else { return }
-        state = .stepping
-        arm(configuration.handshakeTimeout, .timeoutHandshake, .handshake)
-        for buffer in waitingInput { transport?.append(buffer) }
-        waitingInput.removeAll()
-        if inputEnded { transport?.end() }
-        do {
-            let again = take(try result.get())
-            if again || transport?.hasInput == true { proceed() }
-        } catch {
-            fail(error)
-        }
-    }
-
-    // MARK: After the handshake
-
     private func open() {
         guard let session, let context, let version = session.version else { return }
         deadline?.cancel()
@@ -255,200 +236,60 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))
         if pendingWrites.hasMark { encrypt() }
+        if case .closing(let promise) = output { closeOutput(promise) }
         if transport?.hasInput == true { deliver() } else if readIsWanted { context.read() }
     }
 
-    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let buffer = unwrapInboundIn(data)
-        if case .onLane = state { waitingInput.append(buffer) } else { transport?.append(buffer) }
-    }
+    // MARK: Steps on a lane
 
-    package func channelReadComplete(context: ChannelHandlerContext) {
-        switch state {
-        case .stepping: proceed()
-        case .open: deliver()
-        case .idle, .judging, .onLane, .closed: break
+    private func enter(_ lane: any SigningLane, _ session: TLSSession) {
+        guard let loop = context?.eventLoop else { return }
+        let parcel = Parcel(session: session)
+        let handler = NIOLoopBound(self, eventLoop: loop)
+        state = .onLane
+        enteredLane = loop.now
+        arm(configuration.signatureTimeout.map { enteredLane + TimeAmount($0) }) { [configuration] in
+            configuration.signatureTimeoutError
         }
-    }
-
-    /// Decrypts what has arrived and passes it on.
-    private func deliver() {
-        guard let session, let context else { return }
-        var delivered = false
-        var plaintext = context.channel.allocator.buffer(capacity: 0)
-        reading: while case .open = state {
-            do {
-                let capacity = plaintext.readableBytes == 0 ? 1 << 14 : 1 << 16
-                if plaintext.writableBytes < 1 << 14 { plaintext.reserveCapacity(minimumWritableBytes: capacity) }
-                var read = TLSSession.Read.dry
-                try plaintext.writeDecrypted { (target) throws(TLSFailure) in
-                    read = try session.read(into: target)
-                    if case .bytes(let count) = read { return count }
-                    return 0
-                }
-                switch read {
-                case .bytes:
-                    guard plaintext.readableBytes > 1 << 18 else { continue }
-                    context.fireChannelRead(wrapInboundOut(plaintext))
-                    plaintext = context.channel.allocator.buffer(capacity: 1 << 16)
-                    delivered = true
-                case .dry:
-                    break reading
-                case .closed:
-                    sawCloseNotify = true
-                    break reading
-                }
-            } catch {
-                flushTransport()
-                if plaintext.readableBytes > 0 { context.fireChannelRead(wrapInboundOut(plaintext)) }
-                context.fireChannelReadComplete()
-                return fail(error)
+        do {
+            ticket = try lane.submit {
+                let result = Result { () throws(TLSFailure) in try parcel.session.step(mayBlock: true) }
+                loop.execute { handler.value.returned(result) }
             }
-        }
-        if plaintext.readableBytes > 0 {
-            context.fireChannelRead(wrapInboundOut(plaintext))
-            delivered = true
-        }
-        if delivered { readIsWanted = false }
-        context.fireChannelReadComplete()
-        if sawCloseNotify {
-            guard case .open = state else { return }
-            context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
-            return close(context: context, mode: .all, promise: nil)
-        }
-        if readIsWanted { context.read() }
-    }
-
-    package func read(context: ChannelHandlerContext) {
-        readIsWanted = true
-        switch state {
-        case .stepping, .open, .idle: context.read()
-        case .judging, .onLane, .closed: break
+        } catch {
+            state = .stepping
+            fail(TLSFailure(.signature(error)))
         }
     }
 
-    // MARK: Writing
-
-    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        if case .closed = state {
-            promise?.fail(ChannelError.ioOnClosedChannel)
-            return
-        }
-        pendingWrites.append((unwrapOutboundIn(data), promise))
-    }
-
-    package func flush(context: ChannelHandlerContext) {
-        pendingWrites.mark()
-        if case .open = state { encrypt() }
-    }
-
-    /// Encrypts the writes that were flushed, and passes them on as one.
-    private func encrypt() {
-        guard let session else { return }
-        var gathered: EventLoopPromise<Void>?
-        while pendingWrites.hasMark, let (buffer, promise) = pendingWrites.popFirst() {
-            if let promise {
-                if let gathered { gathered.futureResult.cascade(to: promise) } else { gathered = promise }
-            }
-            do {
-                try buffer.withUnsafeReadableBytes { bytes in try session.write(bytes) }
-            } catch {
-                gathered?.fail(error)
-                return fail(error)
-            }
-        }
-        flushTransport(gathered)
-    }
-
-    private func flushTransport(_ promise: EventLoopPromise<Void>? = nil) {
-        guard let context, let transport, let bytes = transport.takeOutbound() else {
-            promise?.succeed()
-            return
-        }
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: promise)
-        transport.outboundWasPassedOn()
-    }
-
-    // MARK: Closing
-
-    package func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        if mode == .input { return context.close(mode: mode, promise: promise) }
-        if case .open = state {
-            if pendingWrites.hasMark { encrypt() }
-            session?.close()
-            flushTransport()
-        }
-        if mode == .all { end(with: ChannelError.ioOnClosedChannel) }
-        context.close(mode: mode, promise: promise)
-    }
-
-    private func fail(_ failure: any Error) {
-        if case .closed = state { return }
-        var wasOpen = false
-        if case .open = state { wasOpen = true }
-        // While a step is on its lane the session is not ours to look at.
-        var isOurs = true
-        if case .onLane = state { isOurs = false }
-        let error: any Error
-        switch failure {
-        case let failure as TLSFailure:
-            if case .truncated = failure.kind, wasOpen {
-                // Whether that matters, only the reader of the plaintext can tell.
-                let context = context
-                end(with: ChannelError.ioOnClosedChannel)
-                context?.fireUserInboundEventTriggered(TruncationEvent())
-                context?.close(promise: nil)
-                return
-            }
-            error = MTLSError.tls(
-                failure, peer: configuration.peerName, isEstablished: wasOpen, shown: isOurs ? session?.chosen : nil,
-                wasAsked: isOurs && session?.wasAskedForCertificate == true)
-        default:
-            error = failure
-        }
-        let context = context
-        if isOurs { flushTransport() }
-        end(with: error)
-        context?.fireErrorCaught(error)
-        context?.close(promise: nil)
-    }
-
-    /// Lets go of everything, whatever the state.
-    private func end(with error: any Error) {
-        if case .closed = state { return }
-        state = .closed
-        deadline?.cancel()
-        deadline = nil
-        ticket?.cancel()
+    private func returned(_ result: Result<TLSSession.Step, TLSFailure>) {
         ticket = nil
-        session = nil
-        transport = nil
+        guard case .onLane = state, let loop = context?.eventLoop else { return }
+        state = .stepping
+        handshakeDeadline = handshakeDeadline.map { $0 + (loop.now - enteredLane) }
+        armForHandshake()
+        for buffer in waitingInput { transport?.append(buffer) }
         waitingInput.removeAll()
-        completion.fail(error)
-        while let (_, promise) = pendingWrites.popFirst() { promise?.fail(error) }
+        if inputEnded { transport?.end() }
+        do {
+            let again = take(try result.get())
+            if again || transport?.hasInput == true { proceed() }
+        } catch {
+            fail(error)
+        }
     }
 
-    private func arm(_ limit: Duration?, _ code: MTLSError.Code, _ phase: MTLSError.Phase) {
+    private func armForHandshake() {
+        arm(handshakeDeadline) { [configuration] in configuration.handshakeTimeoutError }
+    }
+
+    private func arm(_ time: NIODeadline?, _ error: @escaping () -> MTLSError) {
         deadline?.cancel()
         deadline = nil
-        guard let limit, let loop = context?.eventLoop else { return }
-        deadline = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
-            guard let self else { return }
-            let what =
-                phase == .sign
-                ? "the client's key did not sign" : "the TLS handshake with \(configuration.peerName) did not end"
-            fail(
-                MTLSError(
-                    code, phase: phase, fault: phase == .sign ? .token : .peer, "\(what) within \(limit)",
-                    advice: phase == .sign
-                        ? "look at the token (does it wait for a touch or a PIN pad?), or allow more time with Timeouts.signature"
-                        : "allow more time with Timeouts.handshake"))
-        }
+        guard let time, let loop = context?.eventLoop else { return }
+        deadline = loop.assumeIsolated().scheduleTask(deadline: time) { [weak self] in self?.fail(error()) }
     }
 }
-
-/// Fired when the transport ended without close_notify, after the handshake (RFC 8446 §6.1).
-package struct TruncationEvent: Sendable {}
 
 /// Carries a session between the loop and a lane.
 private struct Parcel: @unchecked Sendable {  // safe: the session is touched by its holder alone, loop or lane in turn
@@ -457,17 +298,3 @@ private struct Parcel: @unchecked Sendable {  // safe: the session is touched by
 
 @available(*, unavailable)
 extension GnuTLSHandler: Sendable {}
-
-extension ByteBuffer {
-    fileprivate mutating func writeDecrypted(
-        _ body: (UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Int
-    ) throws(TLSFailure) {
-        do {
-            try writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { try body($0) }
-        } catch let failure as TLSFailure {
-            throw failure
-        } catch {
-            // safe: the closure throws nothing else
-        }
-    }
-}

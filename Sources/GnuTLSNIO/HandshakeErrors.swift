@@ -1,5 +1,5 @@
-package import GnuTLS
-package import MTLSCore
+import GnuTLS
+import MTLSCore
 
 extension MTLSError {
     /// Says what a session's failure means to the one who asked for the connection.
@@ -7,11 +7,9 @@ extension MTLSError {
     /// - Parameters:
     ///   - isEstablished: Whether the handshake was over on our side. Under TLS 1.3 the server judges our certificate
     ///     only then.
-    ///   - shown: The certificate that was shown, or was to be.
-    ///   - wasAsked: Whether the peer asked for one.
-    package static func tls(
-        _ failure: TLSFailure, peer: String, isEstablished: Bool, shown: CertifiedKey?, wasAsked: Bool = false
-    ) -> MTLSError {
+    ///   - session: The session, if it may be looked at.
+    static func tls(_ failure: TLSFailure, peer: String, isEstablished: Bool, session: TLSSession?) -> MTLSError {
+        let shown = session?.chosen
         let phase: Phase = isEstablished ? .response : .handshake
         let subject = shown?.chain.first.map { "\"\($0.subject)\"" } ?? "the configured identity"
         switch failure.kind {
@@ -30,11 +28,7 @@ extension MTLSError {
                 ?? MTLSError(
                     .tokenFailed, phase: .sign, fault: .token, "the key of \(subject) did not sign: \(error)",
                     underlying: error)
-        // RFC 5246 §7.4.6: without a certificate that it demands, a TLS 1.2 server says handshake_failure (GnuTLS's says
-        // decode_error).
-        case .alert(let alert)
-        where alert.concernsCertificate
-            || [40, 50].contains(alert.number) && wasAsked && shown == nil && !isEstablished:
+        case .alert(let alert) where concernsOurCertificate(alert, session):
             return shown == nil
                 ? MTLSError(
                     .clientCertificateRequired, phase: phase, fault: .caller,
@@ -76,4 +70,31 @@ extension MTLSError {
                 "TLS with \(peer) failed: \(error.message) (\(error.name))", underlying: failure)
         }
     }
+    private static func concernsOurCertificate(_ alert: TLSAlert, _ session: TLSSession?) -> Bool {
+        // In the server's role, ours is not the client certificate.
+        guard let session, session.context.role == .client else { return false }
+        // Under TLS 1.2 OpenSSL calls a missing certificate a handshake_failure, GnuTLS a decode_error.
+        let isMissing = [40, 50].contains(alert.number) && session.wasAskedForCertificate && session.chosen == nil
+        return alert.concernsCertificate || isMissing
+    }
+}
+
+extension HandshakeConfiguration {
+    var handshakeTimeoutError: MTLSError {
+        MTLSError(
+            .timeoutHandshake, phase: .handshake, fault: .peer,
+            "the TLS handshake with \(peerName) did not end within \(limit(handshakeTimeout))",
+            advice: "allow more time with Timeouts.handshake")
+    }
+
+    var signatureTimeoutError: MTLSError {
+        MTLSError(
+            .timeoutSignature, phase: .sign, fault: .token,
+            "the client's key did not sign within \(limit(signatureTimeout))",
+            advice:
+                "look at the token (does it wait for a touch or a PIN pad?), or allow more time with Timeouts.signature"
+        )
+    }
+
+    private func limit(_ limit: Duration?) -> String { limit.map { "\($0)" } ?? "its time" }
 }

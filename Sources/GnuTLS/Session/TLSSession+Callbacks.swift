@@ -148,6 +148,7 @@ extension TLSSession {
             memory.copyMemory(from: made, byteCount: made.count)
             signature.pointee = gnutls_datum_t(
                 data: memory.assumingMemoryBound(to: UInt8.self), size: UInt32(made.count))
+            hasSigned = true
             return 0
         } catch let misplaced as TLSFailure {
             failure = failure ?? misplaced

@@ -11,12 +11,15 @@ extension TLSSession {
         case closed
     }
 
-    /// Decrypts at most one record into `buffer`, which should hold 16 KiB or more.
+    /// Whether a read may find something.
+    package var hasInput: Bool { transport.hasInput || gnutls_record_check_pending(handle) > 0 }
+
+    /// Decrypts at most one record into `buffer`. What does not fit stays here for the next read.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
         if let failure { throw failure }
         while true {
             // An attempt to read costs GnuTLS an allocation of 16 KiB, also when it finds nothing.
-            guard transport.hasInput || gnutls_record_check_pending(handle) > 0 else { return .dry }
+            guard hasInput else { return .dry }
             ranDry = false
             let result = gnutls_record_recv(handle, buffer.baseAddress, buffer.count)
             if result > 0 { return .bytes(result) }
@@ -52,9 +55,10 @@ extension TLSSession {
         }
     }
 
-    /// Says close_notify. What the peer still sends may be read on.
+    /// Says close_notify, once. What the peer still sends may be read on; nothing can be written any more.
     package func close() {
-        guard failure == nil else { return }
+        guard failure == nil, !hasSaidClose else { return }
+        hasSaidClose = true
         _ = gnutls_bye(handle, GNUTLS_SHUT_WR)
     }
 }

@@ -50,6 +50,9 @@ package final class TLSSession {
     var stepMayBlock = false
     var ranDry = false
     var signatureTime: Duration = .zero
+    /// Whether an external key has signed: the handshake asks for no other signature.
+    package internal(set) var hasSigned = false
+    var hasSaidClose = false
 
     /// - Parameters:
     ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
@@ -151,6 +154,11 @@ package final class TLSSession {
     }
 
     private func checkOutcome() throws(TLSFailure) {
+        // A priority string of the user's own can bring older versions back.
+        guard version != nil else {
+            let code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET
+            throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
+        }
         if let selected = applicationProtocol, context.role == .client,
             !context.options.applicationProtocols.contains(selected)
         {

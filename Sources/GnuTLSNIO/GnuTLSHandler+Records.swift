@@ -1,0 +1,129 @@
+import GnuTLS
+package import NIOCore
+import NIOTLS
+
+extension GnuTLSHandler {
+    // MARK: Reading
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let buffer = unwrapInboundIn(data)
+        if case .onLane = state { waitingInput.append(buffer) } else { transport?.append(buffer) }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        switch state {
+        case .stepping: proceed()
+        case .open: deliver()
+        case .idle, .judging, .onLane, .closed: break
+        }
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        readIsWanted = true
+        switch state {
+        case .stepping, .open, .idle: context.read()
+        case .judging, .onLane, .closed: break
+        }
+    }
+
+    /// Decrypts what has arrived and passes it on: as one read, unless it is long.
+    func deliver() {
+        guard let session, let context else { return }
+        var plaintext = context.channel.allocator.buffer(capacity: 0)
+        var sawCloseNotify = false
+        func pass() {
+            guard plaintext.readableBytes > 0 else { return }
+            readIsWanted = false
+            context.fireChannelRead(wrapInboundOut(plaintext))
+            plaintext = context.channel.allocator.buffer(capacity: 0)
+        }
+        reading: while case .open = state, session.hasInput {
+            do {
+                switch try plaintext.decrypt(from: session) {
+                case .bytes: if plaintext.readableBytes > 1 << 18 { pass() }
+                case .dry: break reading
+                case .closed:
+                    sawCloseNotify = true
+                    break reading
+                }
+            } catch {
+                flushTransport()
+                pass()
+                context.fireChannelReadComplete()
+                return fail(error)
+            }
+        }
+        // Reading may have answered something: a wish to renegotiate is declined.
+        flushTransport()
+        pass()
+        context.fireChannelReadComplete()
+        guard case .open = state else { return }
+        if sawCloseNotify {
+            context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
+            return close(context: context, mode: .all, promise: nil)
+        }
+        if readIsWanted { context.read() }
+    }
+
+    // MARK: Writing
+
+    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        if case .closed = state {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+        } else if case .open = output {
+            pendingWrites.append((unwrapOutboundIn(data), promise))
+        } else {
+            promise?.fail(ChannelError.outputClosed)
+        }
+    }
+
+    package func flush(context: ChannelHandlerContext) {
+        pendingWrites.mark()
+        if case .open = state { encrypt() }
+    }
+
+    /// Encrypts the writes that were flushed, and passes them on as one.
+    func encrypt() {
+        guard let session else { return }
+        var gathered: EventLoopPromise<Void>?
+        while pendingWrites.hasMark, let (buffer, promise) = pendingWrites.popFirst() {
+            if let promise {
+                if let gathered { gathered.futureResult.cascade(to: promise) } else { gathered = promise }
+            }
+            do {
+                try buffer.withUnsafeReadableBytes { bytes in try session.write(bytes) }
+            } catch {
+                let error = explain(error)
+                fail(error)
+                gathered?.fail(error)
+                return
+            }
+        }
+        flushTransport(gathered)
+    }
+
+    /// Passes on what the session pushed. A promise without bytes still waits for those before it.
+    func flushTransport(_ promise: EventLoopPromise<Void>? = nil) {
+        guard let context, let transport else {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+            return
+        }
+        let bytes = transport.takeOutbound()
+        guard bytes != nil || promise != nil else { return }
+        context.writeAndFlush(wrapOutboundOut(bytes ?? ByteBuffer()), promise: promise)
+        if let bytes { transport.recycle(bytes) }
+    }
+}
+
+extension ByteBuffer {
+    /// Appends at most one record. A first one gets room for itself alone: most responses fit.
+    fileprivate mutating func decrypt(from session: TLSSession) throws(TLSFailure) -> TLSSession.Read {
+        if writableBytes < 4096 { reserveCapacity(minimumWritableBytes: readableBytes == 0 ? 1 << 14 : 1 << 16) }
+        var outcome: Result<TLSSession.Read, TLSFailure> = .success(.dry)
+        writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { target in
+            outcome = Result { () throws(TLSFailure) in try session.read(into: target) }
+            return if case .success(.bytes(let count)) = outcome { count } else { 0 }
+        }
+        return try outcome.get()
+    }
+}
