@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "mtls",
             dependencies: [
-                "MTLSClient", "GnuTLS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MTLSClient", "GnuTLS", "PKCS11", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
@@ -91,6 +91,15 @@ let package = Package(
                 "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
+            swiftSettings: settings),
+
+        .target(
+            name: "UnixSocketKey",
+            dependencies: [
+                "MTLSClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Examples/UnixSocketKey",
             swiftSettings: settings),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
@@ -104,6 +113,13 @@ let package = Package(
             name: "PKCS11Tests",
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "mtlsTests",
+            dependencies: [
+                "mtls", "MTLSClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         .testTarget(
@@ -113,14 +129,15 @@ let package = Package(
         .testTarget(
             name: "MTLSClientTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
         .testTarget(
             name: "TokenTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "MTLSClient", "MTLSIdentity", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "SecretMemory",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),

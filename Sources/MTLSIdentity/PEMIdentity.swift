@@ -35,7 +35,7 @@ struct PEMIdentity: IdentitySource {
         certificate: Place, key: Place, passphrase: SecretSource?
     ) async throws -> ClientIdentity {
         let (chain, pem) = try await BlockingWork.run {
-            (try Certificate.identityChain(pem: certificate.read(), name: certificate.name), try key.read())
+            (try IdentityFile.chain(certificate.read(), name: certificate.name), try key.read())
         }
         let privateKey = try await unlock(pem, place: key, passphrase: passphrase)
         guard let leaf = chain.first, leaf.publicKey == privateKey.publicKey else {
@@ -93,19 +93,6 @@ struct PEMIdentity: IdentitySource {
             MTLSError(
                 .identityMalformed, phase: .identity, fault: .caller,
                 "the private key in \(place.name) cannot be read: \(error)", underlying: error)
-        }
-    }
-}
-
-extension Certificate {
-    /// The certificates of a PEM file, which `name` names in errors.
-    static func identityChain(pem: SecretBytes, name: String) throws(MTLSError) -> [Certificate] {
-        do {
-            return try pem.withUnsafeBytes { try chain(pem: $0) }
-        } catch {
-            throw MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "\(name) holds no usable certificate: \(error)",
-                underlying: error)
         }
     }
 }

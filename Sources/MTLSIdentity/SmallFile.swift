@@ -1,4 +1,5 @@
 import Glibc
+import GnuTLS
 import MTLSCore
 import SecretMemory
 
@@ -62,6 +63,22 @@ enum IdentityFile {
             throw MTLSError(
                 .identityFileUnreadable, phase: .identity, fault: .caller,
                 "the file \"\(path)\" cannot be read: \(error)")
+        }
+    }
+
+    /// The certificates of a PEM file.
+    static func chain(_ path: String) throws(MTLSError) -> [Certificate] {
+        try chain(read(path), name: "\"\(path)\"")
+    }
+
+    /// The certificates in PEM from a place that `name` names in errors.
+    static func chain(_ pem: SecretBytes, name: String) throws(MTLSError) -> [Certificate] {
+        do {
+            return try pem.withUnsafeBytes { try Certificate.chain(pem: $0) }
+        } catch {
+            throw MTLSError(
+                .identityMalformed, phase: .identity, fault: .caller, "\(name) holds no usable certificate: \(error)",
+                underlying: error)
         }
     }
 }

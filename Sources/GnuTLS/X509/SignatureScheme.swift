@@ -43,7 +43,7 @@ public enum SignatureScheme: UInt16, Sendable, Hashable, CaseIterable {
         }
     }
 
-    /// Whether it is one of the three RSASSA-PKCS1-v1_5 schemes, which sign no TLS 1.3 handshake.
+    /// Whether it is RSASSA-PKCS1-v1_5, which TLS 1.3 no longer signs handshakes with.
     public var isRSAPKCS1: Bool {
         switch self {
         case .rsaPKCS1SHA256, .rsaPKCS1SHA384, .rsaPKCS1SHA512: true
