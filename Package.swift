@@ -131,6 +131,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "MTLSIdentityTests",
+            dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory"],
+            swiftSettings: settings),
         .testTarget(
             name: "MTLSClientTests",
             dependencies: [

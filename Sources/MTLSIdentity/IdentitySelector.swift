@@ -23,7 +23,10 @@ package enum IdentitySelector {
     }
 
     private static func refusal(_ candidate: ClientIdentity, _ request: CertificateRequest, isOnly: Bool) -> String? {
-        if !request.schemes.isEmpty, !request.schemes.contains(where: candidate.supports) {
+        let key = candidate.certifiedKey.publicKey
+        if !request.schemes.isEmpty,
+            !request.schemes.contains(where: { request.accepts($0, by: key) && candidate.supports($0) })
+        {
             let accepted = request.schemes.map { "\($0)" }.joined(separator: ", ")
             return "its key cannot sign by any scheme that the server accepts (\(accepted))"
         }

@@ -1,4 +1,5 @@
 public import MTLSCore
+import SecretMemory
 
 /// Where client identities come from.
 public protocol IdentitySource: Sendable {
@@ -37,11 +38,14 @@ public struct Identity: IdentitySource {
                 certificate: .file(certificate), key: .file(key ?? certificate), passphrase: passphrase))
     }
 
-    /// A certificate chain and a key in PEM, in memory.
+    /// A certificate chain and a key in PEM, in memory. The bytes are copied into locked memory; wipe your own.
     public static func pem(
         certificate: [UInt8], key: [UInt8], passphrase: SecretSource? = nil
     ) -> Identity {
-        Identity(PEMIdentity(certificate: .bytes(certificate), key: .bytes(key), passphrase: passphrase))
+        let places = [certificate, key].map { pem in
+            PEMIdentity.Place.bytes(pem.withUnsafeBytes { SecretBytes(copying: $0) })
+        }
+        return Identity(PEMIdentity(certificate: places[0], key: places[1], passphrase: passphrase))
     }
 
     /// A key in a PKCS#11 token, with its certificate.
@@ -63,7 +67,7 @@ public struct Identity: IdentitySource {
     /// An identity for each host that a rule names, and none for others.
     ///
     /// - Parameter rules: By host: `api.example`, or `*.example` for any one label in its place, with or without a
-    ///   `:port`. An exact host goes before a wildcard, a rule with a port before one without.
+    ///   `:port`; IPv6 addresses with a port stand in brackets. An exact host goes before a wildcard, a rule with a port before one without.
     public static func perHost(_ rules: [String: Identity]) -> Identity {
         Identity(HostRules(rules))
     }
@@ -85,27 +89,4 @@ private struct ResolvingIdentity: IdentitySource {
     let body: @Sendable (Endpoint) async throws -> [ClientIdentity]
 
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { try await body(endpoint) }
-}
-
-/// Rules by host name.
-struct HostRules: IdentitySource {
-    private let rules: [String: Identity]
-
-    init(_ rules: [String: Identity]) {
-        self.rules = Dictionary(rules.map { ($0.key.lowercased(), $0.value) }) { first, _ in first }
-    }
-
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] {
-        try await rule(for: endpoint)?.candidates(for: endpoint) ?? []
-    }
-
-    func rule(for endpoint: Endpoint) -> Identity? {
-        let host = endpoint.host.lowercased()
-        var patterns = [host]
-        if let dot = host.firstIndex(of: ".") { patterns.append("*" + host[dot...]) }
-        for pattern in patterns {
-            if let rule = rules["\(pattern):\(endpoint.port)"] ?? rules[pattern] { return rule }
-        }
-        return nil
-    }
 }

@@ -1,5 +1,4 @@
 import GnuTLS
-import Glibc
 import MTLSCore
 import SecretMemory
 
@@ -7,7 +6,7 @@ import SecretMemory
 struct PEMIdentity: IdentitySource {
     enum Place: Sendable {
         case file(String)
-        case bytes([UInt8])
+        case bytes(SecretBytes)
 
         var name: String {
             switch self {
@@ -16,7 +15,7 @@ struct PEMIdentity: IdentitySource {
             }
         }
 
-        func read() throws -> [UInt8] {
+        func read() throws(MTLSError) -> SecretBytes {
             switch self {
             case .file(let path): try IdentityFile.read(path)
             case .bytes(let bytes): bytes
@@ -35,9 +34,9 @@ struct PEMIdentity: IdentitySource {
     private static func load(
         certificate: Place, key: Place, passphrase: SecretSource?
     ) async throws -> ClientIdentity {
-        let chain = try IdentityFile.chain(try certificate.read(), name: certificate.name)
-        var pem = try key.read()
-        defer { pem.withUnsafeMutableBytes { SecretBytes.wipe($0) } }
+        let (chain, pem) = try await BlockingWork.run {
+            (try IdentityFile.chain(certificate.read(), name: certificate.name), try key.read())
+        }
         let privateKey = try await unlock(pem, place: key, passphrase: passphrase)
         guard let leaf = chain.first, leaf.publicKey == privateKey.publicKey else {
             throw MTLSError(
@@ -56,7 +55,7 @@ struct PEMIdentity: IdentitySource {
         }
     }
 
-    private static func unlock(_ pem: [UInt8], place: Place, passphrase: SecretSource?) async throws -> PrivateKey {
+    private static func unlock(_ pem: SecretBytes, place: Place, passphrase: SecretSource?) async throws -> PrivateKey {
         do {
             return try PrivateKey.read(pem: pem)
         } catch .passphraseMissing {
@@ -88,64 +87,12 @@ struct PEMIdentity: IdentitySource {
                 "the passphrase does not open the key in \(place.name)")
         case .notAKey:
             MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "\(place.name) holds no private key in PEM")
+                .identityMalformed, phase: .identity, fault: .caller, "\(place.name) holds no private key in PEM",
+                advice: "its BEGIN and END have to stand in lines of their own")
         default:
             MTLSError(
                 .identityMalformed, phase: .identity, fault: .caller,
                 "the private key in \(place.name) cannot be read: \(error)", underlying: error)
-        }
-    }
-}
-
-/// Files of certificates and keys.
-enum IdentityFile {
-    /// The file's bytes; keys and certificates are small, so what is larger than 4 MiB is refused.
-    static func read(_ path: String) throws(MTLSError) -> [UInt8] {
-        do {
-            return try SmallFile.read(path, limit: 4 << 20)
-        } catch {
-            throw MTLSError(
-                .identityFileUnreadable, phase: .identity, fault: .caller,
-                "the file \"\(path)\" cannot be read: \(error)")
-        }
-    }
-
-    static func chain(_ pem: [UInt8], name: String) throws(MTLSError) -> [Certificate] {
-        do {
-            return try Certificate.chain(pem: pem)
-        } catch {
-            throw MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "\(name) holds no usable certificate: \(error)",
-                underlying: error)
-        }
-    }
-}
-
-/// Reads whole files of limited size.
-package enum SmallFile {
-    /// Why a file was not read, for people.
-    package struct Failure: Error, CustomStringConvertible {
-        package let description: String
-    }
-
-    package static func read(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { throw Failure(description: String(cString: strerror(errno))) }
-        defer { _ = Glibc.close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else {
-            throw Failure(description: "it is a directory")
-        }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 1 << 14)
-        defer { chunk.withUnsafeMutableBytes { SecretBytes.wipe($0) } }
-        while true {
-            let count = Glibc.read(descriptor, &chunk, chunk.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw Failure(description: String(cString: strerror(errno))) }
-            if count == 0 { return bytes }
-            bytes.append(contentsOf: chunk[..<count])
-            guard bytes.count <= limit else { throw Failure(description: "it is larger than \(limit) bytes") }
         }
     }
 }

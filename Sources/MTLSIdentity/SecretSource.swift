@@ -15,6 +15,9 @@ public struct SecretSource: Sendable {
         /// Whether a wrong answer locks the token.
         public let isFinalTry: Bool
 
+        /// The code of the error that there is none.
+        var missing: MTLSError.Code { name == "PIN" ? .pinMissing : .passphraseMissing }
+
         package init(subject: String, name: String, isFinalTry: Bool = false) {
             self.subject = subject
             self.name = name
@@ -31,7 +34,7 @@ public struct SecretSource: Sendable {
 
     package let kind: Kind
 
-    /// The value of an environment variable, read when the secret is needed.
+    /// The value of an environment variable, read when the secret is needed. It is an error when it is empty.
     public static func environment(_ name: String) -> SecretSource { .init(kind: .environment(name)) }
 
     /// The contents of a file of at most 256 bytes, less one line break at its end.
@@ -53,7 +56,7 @@ public struct SecretSource: Sendable {
     /// Asks, and blocks the calling thread, which must not be one of Swift's cooperative pool.
     package func readBlocking(_ request: Request) throws -> SecretBytes? {
         switch kind {
-        case .environment(let name): return readEnvironment(name)
+        case .environment(let name): return try readEnvironment(name, request)
         case .file(let path): return try SecretFile.read(path, what: request.name)
         case .prompt: return try Terminal.ask(request)
         case .closure(let body): return try BlockingWork.wait { try await body(request) }
@@ -66,40 +69,13 @@ public struct SecretSource: Sendable {
         return try await BlockingWork.run { try readBlocking(request) }
     }
 
-    private func readEnvironment(_ name: String) -> SecretBytes? {
-        guard let value = getenv(name) else { return nil }
+    private func readEnvironment(_ name: String, _ request: Request) throws(MTLSError) -> SecretBytes {
+        guard let value = getenv(name), value.pointee != 0 else {
+            throw MTLSError(
+                request.missing, phase: .identity, fault: .caller,
+                "the environment variable \(name), which is to hold the \(request.name) of \(request.subject), is not set",
+                advice: "set it, or give the \(request.name) by another source")
+        }
         return SecretBytes(copying: UnsafeRawBufferPointer(start: value, count: strlen(value)))
-    }
-}
-
-/// A file that holds one secret.
-enum SecretFile {
-    static func read(_ path: String, what: String) throws -> SecretBytes {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            throw MTLSError(
-                .identityFileUnreadable, phase: .identity, fault: .caller,
-                "the \(what) file \"\(path)\" cannot be read: \(String(cString: strerror(errno)))")
-        }
-        defer { _ = Glibc.close(descriptor) }
-        let limit = 256
-        let secret = SecretBytes(capacity: limit + 2) { memory in
-            var count = 0
-            while count < memory.count {
-                let result = Glibc.read(descriptor, memory.baseAddress?.advanced(by: count), memory.count - count)
-                if result < 0 && errno == EINTR { continue }
-                guard result > 0 else { break }
-                count += result
-            }
-            if count > 0, memory[count - 1] == UInt8(ascii: "\n") { count -= 1 }
-            if count > 0, memory[count - 1] == UInt8(ascii: "\r") { count -= 1 }
-            return count
-        }
-        guard (1...limit).contains(secret.count) else {
-            throw MTLSError(
-                .identityFileUnreadable, phase: .identity, fault: .caller,
-                "the \(what) file \"\(path)\" holds \(secret.count == 0 ? "nothing" : "more than \(limit) bytes")")
-        }
-        return secret
     }
 }

@@ -41,7 +41,11 @@ public enum KeyInput: Sendable, Hashable {
 extension Identity {
     /// A key that lives elsewhere, with its certificate chain in a PEM file.
     public static func signing(_ key: some SigningKey, certificate path: String) -> Identity {
-        Identity(SigningIdentity { (try IdentityFile.chain(try IdentityFile.read(path), name: "\"\(path)\""), key) })
+        Identity(
+            SigningIdentity {
+                let chain = try await BlockingWork.run { try IdentityFile.chain(path) }
+                return (chain, key)
+            })
     }
 
     /// A key that lives elsewhere, with its certificate chain, the leaf first.
@@ -53,9 +57,9 @@ extension Identity {
 private struct SigningIdentity: IdentitySource {
     private let loaded: AsyncOnce<ClientIdentity>
 
-    init(_ make: @escaping @Sendable () throws -> ([Certificate], any SigningKey)) {
+    init(_ make: @escaping @Sendable () async throws -> ([Certificate], any SigningKey)) {
         loaded = AsyncOnce {
-            let (chain, key) = try make()
+            let (chain, key) = try await make()
             guard let leaf = chain.first, leaf.publicKey == key.publicKey else {
                 throw MTLSError(
                     .keyMismatch, phase: .identity, fault: .caller,

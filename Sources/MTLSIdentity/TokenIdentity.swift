@@ -37,7 +37,7 @@ struct TokenIdentity: IdentitySource {
         let selector: TokenKey.Selector
         switch certificate {
         case let name? where !name.lowercased().hasPrefix("pkcs11:"):
-            chain = try IdentityFile.chain(try IdentityFile.read(name), name: "\"\(name)\"")
+            chain = try await BlockingWork.run { try IdentityFile.chain(name) }
             selector = .uri(uri)
         case let other:
             let certificateURI = try other.map { (text: String) throws(PKCS11Error) in try PKCS11URI(text) }
@@ -137,11 +137,12 @@ struct CertificateSearch: Sendable {
             + (certificates.count > 20 ? " and \(certificates.count - 20) more" : "")
     }
 
-    /// The leaf and its issuers as far as `others` has them, without the root.
+    /// The leaf and its issuers as far as `others` has them, without the root. Authorities that were renewed share their
+    /// name: the one that signed is the issuer.
     static func chain(of leaf: Certificate, among others: [Certificate]) -> [Certificate] {
         var chain = [leaf]
         while chain.count < 8, let last = chain.last, !last.isSelfIssued,
-            let issuer = others.first(where: { $0.rawSubject == last.rawIssuer && $0.isCA }), !issuer.isSelfIssued,
+            let issuer = others.first(where: { $0.isCA && last.isIssued(by: $0) }), !issuer.isSelfIssued,
             !chain.contains(issuer)
         {
             chain.append(issuer)

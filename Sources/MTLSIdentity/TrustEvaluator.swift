@@ -1,5 +1,6 @@
 package import GnuTLS
 package import MTLSCore
+import SecretMemory
 
 /// Judges server certificates.
 ///
@@ -65,7 +66,8 @@ package final class TrustEvaluator: Sendable {
             case .system: includesSystem = true
             case .files(let paths):
                 for path in paths { certificates += try read(path) }
-            case .bytes(let bytes): certificates += try parse(bytes, name: "the PEM bytes given")
+            case .bytes(let bytes):
+                certificates += try parsing("the PEM bytes given") { try Certificate.chain(pem: bytes) }
             case .certificates(let given): certificates += given
             }
         }
@@ -86,20 +88,22 @@ package final class TrustEvaluator: Sendable {
     }
 
     private static func read(_ path: String) throws(MTLSError) -> [Certificate] {
-        let bytes: [UInt8]
+        let contents: SecretBytes
         do {
-            bytes = try SmallFile.read(path, limit: 64 << 20)
+            contents = try SmallFile.read(path, limit: 64 << 20)
         } catch {
             throw MTLSError(
                 .trustUnreadable, phase: .trust, fault: .caller,
                 "the file of trust anchors \"\(path)\" cannot be read: \(error)")
         }
-        return try parse(bytes, name: "\"\(path)\"")
+        return try parsing("\"\(path)\"") { try contents.withUnsafeBytes { try Certificate.chain(pem: $0) } }
     }
 
-    private static func parse(_ bytes: [UInt8], name: String) throws(MTLSError) -> [Certificate] {
+    private static func parsing(
+        _ name: String, _ parse: () throws -> [Certificate]
+    ) throws(MTLSError) -> [Certificate] {
         do {
-            return try Certificate.chain(pem: bytes)
+            return try parse()
         } catch {
             throw MTLSError(
                 .trustUnreadable, phase: .trust, fault: .caller, "\(name) holds no usable trust anchor: \(error)",

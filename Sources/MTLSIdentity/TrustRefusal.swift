@@ -42,11 +42,17 @@ enum TrustRefusal {
 
     static func wrongName(_ leaf: Certificate, _ name: String) -> MTLSError {
         let names = leaf.dnsNames + leaf.ipAddresses
-        let held = names.isEmpty ? "it has no subject alternative name" : "it is for \(names.joined(separator: ", "))"
+        let held = names.isEmpty ? "it has no subject alternative name" : "it is for \(list(names))"
         return MTLSError(
             .nameMismatch, phase: .verify, fault: .peer,
             "the certificate of \(name), \"\(leaf.subject)\", is not for that name: \(held)",
             advice: "use a name that it is for, or set the server name that is to be verified")
+    }
+
+    /// A server may have hundreds of names.
+    private static func list(_ names: [String]) -> String {
+        let some = names.prefix(20).map { $0.count > 100 ? "\($0.prefix(100))…" : $0 }.joined(separator: ", ")
+        return names.count > 20 ? "\(some) and \(names.count - 20) more" : some
     }
 }
 

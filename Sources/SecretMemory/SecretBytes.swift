@@ -28,17 +28,24 @@ public final class SecretBytes: @unchecked Sendable {  // safe: the memory is wr
     /// Copies `bytes` into locked memory and wipes the array that was passed, when it is the only reference to its
     /// storage.
     public convenience init(wiping bytes: inout [UInt8]) {
-        self.init(copying: bytes.withUnsafeBytes { UnsafeRawBufferPointer($0) })
+        self.init(capacity: bytes.count) { memory in
+            bytes.withUnsafeBytes { memory.copyMemory(from: $0) }
+            return bytes.count
+        }
         bytes.withUnsafeMutableBytes { SecretBytes.wipe($0) }
         bytes.removeAll()
     }
 
     /// Lets `fill` write at most `capacity` bytes straight into locked memory, so that no copy is ever made elsewhere.
     ///
-    /// - Parameter fill: Returns how many bytes it wrote. What it throws is rethrown, after the memory was wiped.
+    /// - Parameters:
+    ///   - capacity: In bytes; none when negative.
+    ///   - fill: Returns how many bytes it wrote; the count is kept within the capacity. What it throws is rethrown,
+    ///     after the memory was wiped.
     public init<Failure: Error>(
         capacity: Int, fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) {
+        let capacity = max(0, capacity)
         let page = Int(sysconf(Int32(_SC_PAGESIZE)))
         let mapped = max(1, (capacity + page - 1) / page) * page
         guard let memory = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
@@ -50,7 +57,7 @@ public final class SecretBytes: @unchecked Sendable {  // safe: the memory is wr
         self.mapped = mapped
         do {
             let area = UnsafeMutableRawBufferPointer(start: memory, count: capacity)
-            self.count = min(try fill(area), capacity)
+            self.count = min(max(0, try fill(area)), capacity)
         } catch {
             SecretBytes.wipe(UnsafeMutableRawBufferPointer(start: memory, count: mapped))
             munmap(memory, mapped)

@@ -97,4 +97,20 @@ package struct CertificateRequest: Sendable {
     package let acceptedIssuers: [[UInt8]]
     /// The signature schemes that the peer accepts, in its order, as far as they are known here.
     package let schemes: [SignatureScheme]
+    private let version: TLSVersion
+
+    /// - Parameter schemes: Those of RSASSA-PKCS1-v1_5 are left out in TLS 1.3, where they are for the signatures of
+    ///   certificates alone (RFC 8446 §4.2.3).
+    package init(acceptedIssuers: [[UInt8]], schemes: [SignatureScheme], version: TLSVersion) {
+        self.acceptedIssuers = acceptedIssuers
+        self.schemes = version == .v1_3 ? schemes.filter { !$0.isRSAPKCS1 } : schemes
+        self.version = version
+    }
+
+    /// Whether a signature by `scheme` and `key` is accepted. TLS 1.3 has one scheme for each curve of ECDSA, where
+    /// TLS 1.2 lets hash and curve be combined.
+    package func accepts(_ scheme: SignatureScheme, by key: PublicKey) -> Bool {
+        if version == .v1_3, case .ecdsa = key.algorithm, scheme != key.schemes.first { return false }
+        return schemes.contains(scheme) && key.schemes.contains(scheme)
+    }
 }

@@ -183,6 +183,7 @@ func retrieveCertificate(
     }
     let request = CertificateRequest(
         acceptedIssuers: names.map { Array(UnsafeBufferPointer(start: $0.data, count: Int($0.size))) },
-        schemes: schemes)
+        schemes: schemes,
+        version: gnutls_protocol_get_version(handle) == GNUTLS_TLS1_3 ? .v1_3 : .v1_2)
     return session.retrieve(request, certificates: certificates, count: count, key: key)
 }

@@ -90,6 +90,10 @@ extension Certificate {
     public var sha256FingerprintHex: String { hexadecimal(sha256Fingerprint) }
     /// Whether subject and issuer are the same name.
     public var isSelfIssued: Bool { rawSubject == rawIssuer }
+    /// Whether `authority` has the name, and the key identifier where there is one, that this certificate's issuer has.
+    package func isIssued(by authority: Certificate) -> Bool {
+        gnutls_x509_crt_check_issuer(handle, authority.handle) != 0
+    }
     /// The certificate as a PEM block, in ASCII.
     public var pemEncoded: [UInt8] { PEM.encode(label: "CERTIFICATE", der: der) }
 

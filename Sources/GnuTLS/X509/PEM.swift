@@ -135,7 +135,18 @@ private struct Line {
             bytes[range.lowerBound..<start].elementsEqual(String(describing: prefix).utf8),
             bytes[end..<range.upperBound].elementsEqual("-----".utf8)
         else { return nil }
-        return printable(bytes[start..<end])
+        let label = bytes[start..<end]
+        return label.allSatisfy(Self.isOfLabel) ? printable(label) : nil
+    }
+
+    /// The labels in use (RFC 7468 §4) have no others. What is a label may be shown; a key that lost its line breaks,
+    /// and so stands between BEGIN and END on one line, must not be taken for one.
+    private static func isOfLabel(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        case UInt8(ascii: " "), UInt8(ascii: "."), UInt8(ascii: "#"): true
+        default: false
+        }
     }
 
     func header(in bytes: UnsafeRawBufferPointer) -> (name: String, value: String)? {

@@ -86,6 +86,15 @@ struct PEMTests {
         #expect(problem?.problem == expected)
     }
 
+    @Test func whatIsNoLabelIsNotShownAsOne() throws {
+        // A key whose line breaks were lost, in the ways of shells and variables.
+        let key = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
+        for lost in ["", " ", "\\n"] {
+            #expect(problem(key.replacing("\n", with: lost))?.description.contains("MC4C") != true)
+        }
+        #expect(try contents("-----BEGIN a-----\n-----BEGIN A-----B-----\n").isEmpty)
+    }
+
     @Test func whatIsEncodedIsDecodedAgain() throws {
         for count in 1...200 {
             let der = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }

@@ -1,0 +1,49 @@
+import GnuTLS
+import MTLSCore
+
+/// Rules by host name.
+struct HostRules: IdentitySource {
+    private struct Pattern: Hashable {
+        let host: String
+        let port: Int?
+    }
+
+    private let rules: [Pattern: Identity]
+
+    init(_ rules: [String: Identity]) {
+        self.rules = Dictionary(rules.map { (Self.pattern($0.key), $0.value) }) { first, _ in first }
+    }
+
+    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] {
+        try await rule(for: endpoint)?.candidates(for: endpoint) ?? []
+    }
+
+    private func rule(for endpoint: Endpoint) -> Identity? {
+        let host = Self.canonical(endpoint.host)
+        var hosts = [host]
+        if let dot = host.firstIndex(of: "."), case .dns = ServerName(host) { hosts.append("*" + host[dot...]) }
+        for host in hosts {
+            let exact = rules[Pattern(host: host, port: endpoint.port)]
+            if let rule = exact ?? rules[Pattern(host: host, port: nil)] { return rule }
+        }
+        return nil
+    }
+
+    /// `host`, `host:port`, `[address]`, `[address]:port`, or an IPv6 address as it is.
+    private static func pattern(_ text: String) -> Pattern {
+        var host = text[...]
+        var port: Int?
+        if let colon = text.lastIndex(of: ":"), text.hasPrefix("[") || text.firstIndex(of: ":") == colon,
+            let number = Int(text[text.index(after: colon)...])
+        {
+            (host, port) = (text[..<colon], number)
+        }
+        if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+        return Pattern(host: canonical(String(host)), port: port)
+    }
+
+    /// One spelling: lower case, and addresses by RFC 5952.
+    private static func canonical(_ host: String) -> String {
+        (try? Origin(host: host))?.host ?? host.lowercased()
+    }
+}

@@ -1,0 +1,76 @@
+import DevPKI
+import MTLSCore
+import Testing
+
+@testable import MTLSIdentity
+
+/// Which identity a host gets.
+@Suite struct HostRulesTests {
+    /// The name of the rule that serves `host`.
+    private func rule(_ host: String, _ port: Int = 443, among patterns: String...) async throws -> String? {
+        struct Reached: Error { let pattern: String }
+        let rules = Dictionary(
+            uniqueKeysWithValues: patterns.map { pattern in
+                (pattern, Identity.resolving { _ in throw Reached(pattern: pattern) })
+            })
+        do {
+            let found = try await Identity.perHost(rules).candidates(for: Endpoint(host, port))
+            #expect(found.isEmpty)
+            return nil
+        } catch let reached as Reached {
+            return reached.pattern
+        }
+    }
+
+    @Test func anExactHostGoesBeforeAWildcard() async throws {
+        #expect(try await rule("a.example", among: "*.example", "a.example") == "a.example")
+        #expect(try await rule("b.example", among: "*.example", "a.example") == "*.example")
+        #expect(try await rule("a.example", among: "*.example:443", "a.example") == "a.example")
+    }
+
+    @Test func aRuleWithAPortGoesBeforeOneWithout() async throws {
+        #expect(try await rule("a.example", 8443, among: "a.example", "a.example:8443") == "a.example:8443")
+        #expect(try await rule("a.example", 443, among: "a.example", "a.example:8443") == "a.example")
+        #expect(try await rule("a.example", 443, among: "a.example:8443") == nil)
+        #expect(try await rule("a.example", 8443, among: "*.example", "*.example:8443") == "*.example:8443")
+    }
+
+    @Test func caseDoesNotMatter() async throws {
+        #expect(try await rule("API.Example", among: "api.example") == "api.example")
+        #expect(try await rule("api.example", among: "API.Example") == "API.Example")
+        #expect(try await rule("x.example", among: "*.EXAMPLE") == "*.EXAMPLE")
+    }
+
+    @Test func aWildcardIsOneLabelAndTheFirst() async throws {
+        #expect(try await rule("a.b.example", among: "*.example") == nil)
+        #expect(try await rule("example", among: "*.example") == nil)
+        #expect(try await rule("a.b.example", among: "a.*.example") == nil)
+        #expect(try await rule("ab.example", among: "a*.example") == nil)
+        #expect(try await rule("a.example", among: "*") == nil)
+        #expect(try await rule("localhost", among: "*") == nil)
+    }
+
+    @Test func withoutARuleThereIsNoIdentity() async throws {
+        #expect(try await rule("a.example") == nil)
+        #expect(try await rule("a.example", among: "b.example", "example", "a.example.") == nil)
+    }
+
+    @Test func addressesMatchThemselvesAndNoWildcard() async throws {
+        #expect(try await rule("127.0.0.1", among: "127.0.0.1") == "127.0.0.1")
+        #expect(try await rule("127.0.0.1", 8443, among: "127.0.0.1:8443") == "127.0.0.1:8443")
+        #expect(try await rule("127.0.0.1", among: "*.0.0.1") == nil)
+    }
+
+    @Test(arguments: ["::1", "[::1]", "[::1]:8443", "0:0:0:0:0:0:0:1", "[0::1]"])
+    func anIPv6AddressMayStandInBracketsAndInAnySpelling(pattern: String) async throws {
+        #expect(try await rule("::1", 8443, among: pattern) == pattern)
+        #expect(try await rule("::2", 8443, among: pattern) == nil)
+    }
+
+    @Test func thePortOfAnIPv6AddressIsBehindTheBracket() async throws {
+        #expect(try await rule("::1", 443, among: "[::1]:8443") == nil)
+        // Without brackets this is another address.
+        #expect(try await rule("::1", 443, among: "::1:443") == nil)
+        #expect(try await rule("::1:443", 1, among: "::1:443") == "::1:443")
+    }
+}
