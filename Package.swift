@@ -116,5 +116,14 @@ let package = Package(
             name: "TokenTests",
             dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport"],
             swiftSettings: settings),
+        // Runs programs: servers that are not ours, and the command.
+        .target(
+            name: "CommandSupport", dependencies: ["MTLSIdentity"], path: "Tests/CommandSupport",
+            swiftSettings: settings),
+        .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "InteropTests",
+            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport"],
+            swiftSettings: settings),
     ]
 )

@@ -1,0 +1,86 @@
+import CommandSupport
+import DevPKI
+import GnuTLS
+import MTLSClient
+import MTLSTestKit
+import Testing
+
+@Suite struct NginxIdentityTests {
+    /// Where the key is.
+    enum Store: CaseIterable { case token, files }
+
+    /// One kind of key, in one place, by one version of TLS.
+    struct Case: Sendable, CustomTestStringConvertible {
+        let key: KeyKind
+        let store: Store
+        let version: TLSVersion
+        var testDescription: String { "\(key), \(store), \(version)" }
+
+        static let all = [KeyKind.rsa(bits: 2048), .ecdsaP256, .ed25519].flatMap { key in
+            Store.allCases.flatMap { store in
+                [TLSVersion.v1_2, .v1_3].map { Case(key: key, store: store, version: $0) }
+            }
+        }
+    }
+
+    @Test(arguments: Case.all)
+    func twoRequestsPassOverOneConnection(_ one: Case) async throws {
+        let nginx = try await Nginx.running()
+        let name = "client \(one.key) in \(one.store)"
+        let directory = try TemporaryDirectory()
+        let identity: Identity
+        switch one.store {
+        case .token:
+            identity = try await SoftHSMToken(issuedBy: nginx.authority, commonName: name, key: one.key).identity
+        case .files:
+            let issued = try nginx.authority.issueClient(commonName: name, key: one.key)
+            let files = try issued.write(to: directory.path, name: "client")
+            identity = .pem(certificate: files.certificate, key: files.key)
+        }
+        let agent = Agent(identity: identity, trust: nginx.trust, tls: .only(one.version))
+        for number in 1...2 {
+            let response = try await agent.get(nginx.url() + "/who")
+            #expect(response.status == .ok)
+            #expect(try await response.text() == "SUCCESS CN=\(name) \(one.version.openSSLName) \(number)\n")
+        }
+        await agent.shutdown()
+    }
+
+    @Test(arguments: [TLSVersion.v1_2, .v1_3])
+    func withoutAnIdentityTheRefusalIsAResponse(version: TLSVersion) async throws {
+        let nginx = try await Nginx.running()
+        let client = try Client(nginx.url(), trust: nginx.trust, tls: .only(version))
+        let response = try await client.get("/who")
+        #expect(response.status == .badRequest)
+        #expect(try await response.text().contains("No required SSL certificate was sent"))
+        #expect(response.connection.handshake?.peerAskedForCertificate == true)
+        await client.shutdown()
+    }
+
+    @Test(arguments: [TLSVersion.v1_2, .v1_3])
+    func withAnIdentityOfAnotherIssuerTheRefusalIsAResponse(version: TLSVersion) async throws {
+        let nginx = try await Nginx.running()
+        let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
+        let client = try Client(nginx.url(), identity: stranger.identity(), trust: nginx.trust, tls: .only(version))
+        let response = try await client.get("/who")
+        #expect(response.status == .badRequest)
+        #expect(try await response.text().contains("The SSL certificate error"))
+        await client.shutdown()
+    }
+
+    @Test(arguments: [
+        (Nginx.Site.wrongName, MTLSError.Code.nameMismatch, "elsewhere.test"),
+        (.expired, .certificateExpired, "expired on"),
+        (.untrusted, .issuerUnknown, "CN=Unknown Root"),
+    ])
+    func aBadServerCertificateIsRefusedByName(site: Nginx.Site, code: MTLSError.Code, reason: String) async throws {
+        let nginx = try await Nginx.running()
+        let client = try nginx.client(site)
+        let error = try await failure { try await client.get("/who") }
+        #expect(error.code == code)
+        #expect(error.message.contains("127.0.0.1"))
+        #expect(error.message.contains(reason))
+        #expect(error.origin == nginx.url(site))
+        await client.shutdown()
+    }
+}
