@@ -114,7 +114,10 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "TokenTests",
-            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport"],
+            dependencies: [
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: settings),
         // Runs programs: servers that are not ours, and the command.
         .target(

@@ -401,7 +401,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
                 return
             }
             error = MTLSError.tls(
-                failure, peer: configuration.peerName, isEstablished: wasOpen, shown: isOurs ? session?.chosen : nil)
+                failure, peer: configuration.peerName, isEstablished: wasOpen, shown: isOurs ? session?.chosen : nil,
+                wasAsked: isOurs && session?.wasAskedForCertificate == true)
         default:
             error = failure
         }

@@ -8,8 +8,9 @@ extension MTLSError {
     ///   - isEstablished: Whether the handshake was over on our side. Under TLS 1.3 the server judges our certificate
     ///     only then.
     ///   - shown: The certificate that was shown, or was to be.
+    ///   - wasAsked: Whether the peer asked for one.
     package static func tls(
-        _ failure: TLSFailure, peer: String, isEstablished: Bool, shown: CertifiedKey?
+        _ failure: TLSFailure, peer: String, isEstablished: Bool, shown: CertifiedKey?, wasAsked: Bool = false
     ) -> MTLSError {
         let phase: Phase = isEstablished ? .response : .handshake
         let subject = shown?.chain.first.map { "\"\($0.subject)\"" } ?? "the configured identity"
@@ -29,7 +30,11 @@ extension MTLSError {
                 ?? MTLSError(
                     .tokenFailed, phase: .sign, fault: .token, "the key of \(subject) did not sign: \(error)",
                     underlying: error)
-        case .alert(let alert) where alert.concernsCertificate:
+        // RFC 5246 §7.4.6: without a certificate that it demands, a TLS 1.2 server says handshake_failure (GnuTLS's says
+        // decode_error).
+        case .alert(let alert)
+        where alert.concernsCertificate
+            || [40, 50].contains(alert.number) && wasAsked && shown == nil && !isEstablished:
             return shown == nil
                 ? MTLSError(
                     .clientCertificateRequired, phase: phase, fault: .caller,

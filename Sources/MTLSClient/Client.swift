@@ -2,7 +2,7 @@ public import HTTPTypes
 public import Logging
 public import MTLSCore
 public import MTLSIdentity
-import NIOCore
+package import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -53,10 +53,17 @@ public final class Client: Sendable {
         self.init(origin: parsed.origin, connector: connector, settings: settings, logger: logger)
     }
 
-    package init(origin: Origin, connector: any Connector, settings: ClientSettings, logger: Logger?) {
+    package convenience init(_ url: String, connector: any Connector, on loop: any EventLoop) throws(MTLSError) {
+        try self.init(
+            origin: ParsedURL(url).origin, connector: connector, settings: ClientSettings(), logger: nil, on: loop)
+    }
+
+    package init(
+        origin: Origin, connector: any Connector, settings: ClientSettings, logger: Logger?,
+        on loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+    ) {
         self.origin = origin
         self.settings = settings
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
         let executor = LoopExecutor(loop)
         loopExecutor = executor
         // Plain HTTP goes over what lies beneath the TLS.

@@ -9,6 +9,22 @@ package enum PublicKeyMaterial: Sendable, Hashable {
     case ec(parameters: [UInt8], point: [UInt8])
 }
 
+extension PublicKeyMaterial {
+    /// The lengths of points that are not wrapped: Ed25519, Ed448, and uncompressed ones of 256, 384, 512 and 521 bits.
+    private static let bareLengths: Set<Int> = [32, 57, 65, 97, 129, 133]
+
+    /// The point in a `CKA_EC_POINT`, which is an OCTET STRING in PKCS#11 2.40 and the bare point in some modules.
+    ///
+    /// Its first byte does not tell: 4 begins an OCTET STRING and an uncompressed point. The lengths of the curves do.
+    package static func bare(_ value: [UInt8]) -> [UInt8] {
+        guard !bareLengths.contains(value.count), value.first == 0x04 else { return value }
+        for header in [2, 3] where value.count > header && bareLengths.contains(value.count - header) {
+            return Array(value[header...])
+        }
+        return value
+    }
+}
+
 /// What a token says of a private key.
 package struct KeyInfo: Sendable, Hashable {
     package enum KeyType: Sendable, Hashable {
@@ -67,18 +83,8 @@ extension Session {
             guard let parameters = try attribute(CKA_EC_PARAMS, of: key), !parameters.isEmpty,
                 let point = try attribute(CKA_EC_POINT, of: key), !point.isEmpty
             else { return nil }
-            return .ec(parameters: parameters, point: Self.unwrapped(point, isEdwards: type == .edwards))
+            return .ec(parameters: parameters, point: PublicKeyMaterial.bare(point))
         case .other: return nil
         }
-    }
-
-    /// `CKA_EC_POINT` is an OCTET STRING in PKCS#11 2.40, and the bare point in some modules. An uncompressed point has
-    /// an odd number of bytes and begins with 4, like an OCTET STRING: the length that follows decides.
-    static func unwrapped(_ point: [UInt8], isEdwards: Bool) -> [UInt8] {
-        if isEdwards, point.count == 32 || point.count == 57 { return point }
-        guard point.count > 2, point[0] == 0x04 else { return point }
-        if point[1] < 0x80, Int(point[1]) == point.count - 2 { return Array(point[2...]) }
-        if point[1] == 0x81, point.count > 3, Int(point[2]) == point.count - 3 { return Array(point[3...]) }
-        return point
     }
 }

@@ -80,6 +80,15 @@ extension ReturnCode {
         }
     }
 
+    /// What a session is worth after an operation in it returned this code; nil: as much as before.
+    var sessionCondition: Session.Condition? {
+        switch (remedy, rawValue) {
+        case (.closeSession, _), (_, CKR_DEVICE_ERROR), (_, CKR_DEVICE_MEMORY): .unknown
+        case (.reopen, _): .gone
+        default: nil
+        }
+    }
+
     /// Whether the token judged the PIN and would judge it so again.
     var refusesPIN: Bool {
         switch rawValue {
@@ -107,6 +116,7 @@ extension ReturnCode {
         case CKR_PIN_LOCKED: "unlock the PIN with the token's own tools (SO PIN or PUK)"
         case CKR_PIN_EXPIRED: "change the PIN with the token's own tools"
         case CKR_TOKEN_NOT_PRESENT, CKR_DEVICE_REMOVED: "put the token back"
+        case CKR_SESSION_COUNT: "other programs hold all of the token's sessions: end some of them"
         case CKR_FUNCTION_REJECTED, CKR_FUNCTION_CANCELED, CKR_CANCEL: "the token's owner declined, or did not answer"
         default: nil
         }

@@ -8,8 +8,15 @@ final class Session {
     /// Which of the token's lives the session belongs to: see ``SessionPool``.
     let generation: Int
     private let handle: CK_SESSION_HANDLE
-    /// Nobody knows in what state the session is: it is not to be used again.
-    var isTainted = false
+    var condition = Condition.good
+
+    enum Condition {
+        case good
+        /// Nobody knows in what state the session is: it is to be closed.
+        case unknown
+        /// The module has forgotten the session: its number may be another session's now, so it is not to be closed.
+        case gone
+    }
 
     init(
         _ cryptoki: Cryptoki, slot: CK_SLOT_ID, generation: Int, writable: Bool = false
@@ -59,11 +66,11 @@ extension Session {
         do throws(PKCS11Error) {
             try call("C_Sign", \.C_Sign) { $0($1, &data, UInt(data.count), &signature, &length) }
         } catch {
-            isTainted = true
+            condition = .unknown
             throw error
         }
         guard length > 0, length <= UInt(signature.count) else {
-            isTainted = true
+            condition = .unknown
             throw PKCS11Error(.failed, "C_Sign: a signature of \(length) bytes", function: "C_Sign")
         }
         signature.removeLast(signature.count - Int(length))
@@ -99,7 +106,7 @@ extension Session {
                 found += batch.prefix(Int(clamping: count))
             } while count > 0 && found.count < Self.mostObjects
         } catch {
-            isTainted = true
+            condition = .unknown
             throw error
         }
         try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }

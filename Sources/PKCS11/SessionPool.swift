@@ -5,8 +5,9 @@ import CP11Kit
 /// A session is opened when it is needed, lent to one thread at a time, most recently used first, and closed when it has
 /// failed in a way that leaves its state unknown. Nothing pings it.
 ///
-/// When the token is lost, all sessions go at once and a new *generation* begins. Invariant: no handle of an older
-/// generation is used or closed again, because a module may give the same number to a new session.
+/// When the token is lost a new *generation* begins: free sessions close before any new one opens, since a module may
+/// give an old session's number to a new one, and lent ones end with the call that they are lent for. Nobody closes a
+/// session that another thread is using: modules crash over that.
 final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
     private let module: PKCS11Module
     private let identity: TokenInfo
@@ -74,12 +75,16 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     func give(back session: Session) {
         monitor.lock()
         defer { monitor.unlock() }
-        guard session.generation == currentGeneration else { return }
-        if session.isTainted {
-            open -= 1
-            session.close()
-        } else {
+        let isCurrent = session.generation == currentGeneration
+        if isCurrent, session.condition == .good {
             free.append(session)
+        } else {
+            if session.condition != .gone { session.close() }
+            if isCurrent {
+                open -= 1
+                // The last session takes the login, and the handles of private objects, with it.
+                if open == 0, anchor == nil { currentGeneration += 1 }
+            }
         }
         returned.signal()
     }
@@ -92,12 +97,13 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         return anchor
     }
 
-    /// Begins a new generation, unless another thread has done so since `lost`.
+    /// Begins a new generation, unless another thread has ended the generation `lost` before.
     func abandon(_ lost: Int) {
         monitor.lock()
         defer { monitor.unlock() }
         guard lost == currentGeneration else { return }
-        if let slot { _ = module.cryptoki.result(\.C_CloseAllSessions) { $0(slot) } }
+        for session in free { session.close() }
+        anchor?.close()
         currentGeneration += 1
         free.removeAll()
         anchor = nil

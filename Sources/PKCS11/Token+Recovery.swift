@@ -1,14 +1,14 @@
 extension Token {
     /// Calls `body` with a session, on a thread of this token's lane, and mends what a return code shows to be mendable:
     ///
-    /// 1. The token was lost: all sessions go, it is looked for by its serial number and label, and `body` runs again,
+    /// 1. The token was lost: no session is used again, it is looked for by serial number and label, and `body` runs again,
     ///    once.
     /// 2. A handle was stale: `body`, which forgets it, runs again, once.
     /// 3. Nobody is logged in, or nothing was found, which may have the same reason: log in, once, and run again.
     ///
     /// Nothing else is tried again: not a PIN, not what the token's owner declined, not what nobody understands.
     ///
-    /// - Parameter pin: Nil: do not log in where nothing was found.
+    /// - Parameter pin: Where the PIN comes from; nil: a login that turns out to be needed fails with `pinMissing`.
     func withSession<Result>(
         pin: (any PINProvider)?, _ body: (Session) throws(PKCS11Error) -> Result
     ) throws(PKCS11Error) -> Result {
@@ -19,13 +19,14 @@ extension Token {
         var loginSeen: Int?
         var (hasRetried, hasLoggedIn) = (false, false)
         while true {
-            // What was so before the attempt: another thread may log in while this one looks for the key.
-            let generation = sessions.generation
-            let attempts = login.attempts
-            let wasLoggedIn = login.isDone(in: generation)
+            var generation = sessions.generation
+            var (attempts, wasLoggedIn) = (login.attempts, false)
             do throws(PKCS11Error) {
                 let session = try sessions.take()
                 defer { sessions.give(back: session) }
+                generation = session.generation
+                // What is so before the attempt: another thread may log in while this one looks for the key.
+                (attempts, wasLoggedIn) = (login.attempts, login.isDone(in: generation))
                 do throws(PKCS11Error) {
                     if let seen = loginSeen {
                         loginSeen = nil
@@ -34,7 +35,8 @@ extension Token {
                     }
                     return try body(session)
                 } catch {
-                    if error.returnCode?.remedy == .closeSession { session.isTainted = true }
+                    if let condition = error.returnCode?.sessionCondition { session.condition = condition }
+                    if error.returnCode?.remedy == .reopen { sessions.abandon(generation) }
                     throw error
                 }
             } catch {

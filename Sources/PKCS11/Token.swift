@@ -52,7 +52,8 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
     /// Whether the token signs only after a login.
     package var wantsLogin: Bool { info.flags.isSuperset(of: [.loginRequired, .userPINInitialized]) }
 
-    /// Forgets which PINs the token has refused, because somebody says that they are right now.
+    /// Forgets which PINs the token has refused, and lets the next one be tried though few tries are left, because
+    /// somebody says that it is right now. It waits for a login that is in progress.
     package func clearLatch() { login.clearLatch() }
 
     /// What the token can do, asked once. It blocks, like all that asks the token.

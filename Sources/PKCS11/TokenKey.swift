@@ -62,7 +62,7 @@ package final class TokenKey: Sendable {
                 try self.token.login.authenticate(on: session, .contextSpecific, pin: self.pin)
             } catch {
                 // The signature that was begun is pending.
-                session.isTainted = true
+                session.condition = .unknown
                 throw error
             }
             return try session.finishSignature(data)

@@ -13,10 +13,16 @@ import CP11Kit
 package final class TokenLane: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
     package typealias Job = @Sendable () -> Void
 
-    private final class Worker: @unchecked Sendable {  // safe: immutable
+    private final class Worker: Sendable {
         let lane: TokenLane
         let wakened = Condition()
         init(_ lane: TokenLane) { self.lane = lane }
+    }
+
+    private enum Running {
+        case wanted
+        /// Whoever submitted the job has given it up.
+        case givenUp(since: ContinuousClock.Instant)
     }
 
     private static let idleSeconds = 60
@@ -28,13 +34,17 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
     private var idle: [Worker] = []
     private var queue: [(id: UInt64, job: Job)] = []
     private var lastID: UInt64 = 0
-    /// The jobs that run. True: whoever submitted the job has given it up.
-    private var running: [UInt64: Bool] = [:]
+    private var running: [UInt64: Running] = [:]
+    private let patience: Duration
 
-    /// - Parameter subject: Whose lane it is, for errors: `the token prod`.
-    init(_ subject: String, limit: Int) {
+    /// - Parameters:
+    ///   - subject: Whose lane it is, for errors: `the token prod`.
+    ///   - limit: How many threads there may be.
+    ///   - patience: How long a call may go on after it was given up, before its thread counts as stuck.
+    package init(_ subject: String, limit: Int, patience: Duration = .seconds(10)) {
         self.subject = subject
         self.limit = limit
+        self.patience = patience
     }
 
     func setLimit(_ limit: Int) { monitor.withLock { self.limit = limit } }
@@ -52,7 +62,6 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
     package func submit(_ job: @escaping Job) throws(PKCS11Error) -> Ticket {
         monitor.lock()
         defer { monitor.unlock() }
-        let stuck = running.values.count { $0 }
         guard stuck < limit else {
             throw PKCS11Error(
                 .timedOut,
@@ -77,8 +86,8 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
         fileprivate let lane: TokenLane
         fileprivate let id: UInt64
 
-        /// Gives the job up. True: it had not started, and never will. False: it runs, or has ended; while it runs it
-        /// counts as stuck.
+        /// Gives the job up. True: it had not started, and never will. False: it runs, or has ended; when it runs on
+        /// and on, its thread counts as stuck.
         @discardableResult
         package func cancel() -> Bool { lane.cancel(id) }
     }
@@ -89,8 +98,15 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
                 queue.remove(at: index)
                 return true
             }
-            if running[id] != nil { running[id] = true }
+            if case .wanted = running[id] { running[id] = .givenUp(since: .now) }
             return false
+        }
+    }
+
+    /// How many threads are in calls that were given up long ago.
+    private var stuck: Int {
+        running.values.count {
+            if case .givenUp(let since) = $0 { ContinuousClock.now - since >= patience } else { false }
         }
     }
 
@@ -148,7 +164,7 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
             }
         }
         let (id, job) = queue.removeFirst()
-        running[id] = false
+        running[id] = .wanted
         return (id, job)
     }
 

@@ -1,3 +1,5 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "CountingModule.h"
 
 #include <dlfcn.h>
@@ -135,6 +137,9 @@ static struct {
 static atomic_ulong flags_added, flags_removed;
 static atomic_ulong session_limit, open_sessions, most_sessions;
 static atomic_int session_limit_shown;
+static atomic_ulong last_slot;
+static atomic_ulong swapped_slot, swapped_for;
+static atomic_int is_swapped;
 static CK_FUNCTION_LIST *target;
 
 static int index_of(const char *name)
@@ -196,6 +201,8 @@ static CK_RV counted_C_Finalize(void *reserved)
 static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
     CK_RV rv = enter(INDEX_C_GetTokenInfo);
+    if (atomic_load(&is_swapped) && slot == atomic_load(&swapped_slot))
+        slot = atomic_load(&swapped_for);
     if (rv == CKR_OK)
         rv = target->C_GetTokenInfo(slot, info);
     if (rv == CKR_OK) {
@@ -220,6 +227,7 @@ static CK_RV counted_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *applic
         atomic_fetch_sub(&open_sessions, 1);
         return rv;
     }
+    atomic_store(&last_slot, slot);
     unsigned long most = atomic_load(&most_sessions);
     while (open > most && !atomic_compare_exchange_weak(&most_sessions, &most, open)) { }
     return CKR_OK;
@@ -313,10 +321,24 @@ void counting_token_flags(unsigned long added, unsigned long removed)
     atomic_store(&flags_removed, removed);
 }
 
+void counting_swap_token(unsigned long slot, unsigned long other)
+{
+    atomic_store(&swapped_slot, slot);
+    atomic_store(&swapped_for, other);
+    atomic_store(&is_swapped, 1);
+}
+
 void counting_session_limit(unsigned long limit, int shown)
 {
     atomic_store(&session_limit, limit);
     atomic_store(&session_limit_shown, shown);
+}
+
+void counting_lose_sessions(void)
+{
+    if (target != NULL)
+        target->C_CloseAllSessions(atomic_load(&last_slot));
+    atomic_store(&open_sessions, 0);
 }
 
 unsigned long counting_most_sessions(void)

@@ -53,8 +53,14 @@ package final class CountingModule: Sendable {
     /// Changes the flags that `C_GetTokenInfo` shows.
     package func tokenFlags(adding added: UInt = 0, removing removed: UInt = 0) { controls.tokenFlags(added, removed) }
 
+    /// Shows the token of the slot `other` in `slot`, as if somebody had put it there.
+    package func swapToken(in slot: UInt, for other: UInt) { controls.swapToken(slot, other) }
+
     /// Allows so many sessions at a time, 0 for any number, and shows the limit in `C_GetTokenInfo` or keeps silent.
     package func limitSessions(_ limit: Int, shown: Bool) { controls.sessionLimit(UInt(limit), shown ? 1 : 0) }
+
+    /// Closes all sessions behind the caller's back, as when a token is pulled out. Not while a call runs.
+    package func loseSessions() { controls.loseSessions() }
 
     /// How many sessions were open at most since the last ``reset()``.
     package var mostSessions: Int { Int(controls.mostSessions()) }
@@ -99,7 +105,9 @@ private struct Controls: Sendable {
     let delay: @convention(c) @Sendable (UnsafePointer<CChar>, UInt) -> Void
     let fail: @convention(c) @Sendable (UnsafePointer<CChar>, UInt, UInt) -> Void
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
+    let swapToken: @convention(c) @Sendable (UInt, UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
+    let loseSessions: @convention(c) @Sendable () -> Void
     let mostSessions: @convention(c) @Sendable () -> UInt
 
     init(_ path: String) throws {
@@ -118,7 +126,9 @@ private struct Controls: Sendable {
         delay = try function("counting_delay")
         fail = try function("counting_fail")
         tokenFlags = try function("counting_token_flags")
+        swapToken = try function("counting_swap_token")
         sessionLimit = try function("counting_session_limit")
+        loseSessions = try function("counting_lose_sessions")
         mostSessions = try function("counting_most_sessions")
     }
 }

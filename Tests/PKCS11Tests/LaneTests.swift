@@ -62,6 +62,17 @@ import Testing
         #expect(test.counting.count(of: "C_OpenSession") == 1)
     }
 
+    @Test func theLoginIsMadeAgainWhenTheOnlySessionWasClosed() async throws {
+        let test = try await TestToken { $0.limitSessions(1, shown: true) }
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        test.counting.fail("C_Sign", with: CKR_GENERAL_ERROR)
+        await #expect(throws: PKCS11Error.self) { try await key.signature() }
+        #expect(try await key.signature().count == 64)
+        #expect(test.counting.count(of: "C_Login") == 2)
+    }
+
     @Test(arguments: [1, 2, 3])
     func aLimitThatTheTokenDoesNotTellIsFound(_ limit: Int) async throws {
         let test = try await TestToken { $0.limitSessions(limit, shown: false) }
@@ -129,16 +140,27 @@ import Testing
     }
 
     @Test func aTokenWhoseThreadsAreAllStuckTakesNoMore() async throws {
-        let test = try await TestToken()
-        test.token.setSessionLimit(1)
+        let lane = TokenLane("the token slow", limit: 1, patience: .zero)
         let gate = Gate()
-        let ticket = try test.token.lane.submit { gate.pass() }
+        let ticket = try lane.submit { gate.pass() }
         await gate.waitUntilSomebodyWaits()
         #expect(!ticket.cancel())
-        let error = try #require(throws: PKCS11Error.self) { try test.token.lane.submit {} }
+        let error = try #require(throws: PKCS11Error.self) { try lane.submit {} }
         #expect(error.kind == .timedOut)
-        #expect(error.message.contains(test.token.label))
+        #expect(error.message.contains("the token slow"))
         gate.open()
+    }
+
+    @Test func aCallThatWasJustGivenUpIsWaitedFor() async throws {
+        let lane = TokenLane("the token slow", limit: 1, patience: .seconds(1000))
+        let gate = Gate()
+        let ticket = try lane.submit { gate.pass() }
+        await gate.waitUntilSomebodyWaits()
+        #expect(!ticket.cancel())
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        try lane.submit { continuation.finish() }
+        gate.open()
+        for await _ in stream {}
     }
 
     @Test func aLaneKnowsItsThreads() async throws {

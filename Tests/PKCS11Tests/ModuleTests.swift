@@ -72,6 +72,19 @@ import Testing
         #expect(byName === byPath)
     }
 
+    @Test func finalizingEndsEachModuleAndLetsItBeLoadedAgain() async {
+        await #expect(processExitsWith: .success) {
+            // Any module will do, and this one is where p11-kit is.
+            let trust = try PKCS11Module.load(name: "p11-kit-trust")
+            let counting = try CountingModule(inFrontOf: trust.path)
+            let module = try PKCS11Module.load(path: counting.path)
+            PKCS11Module.finalizeAll()
+            try #require(counting.count(of: "C_Finalize") == 1)
+            try #require(try PKCS11Module.load(path: counting.path) !== module)
+            try #require(counting.count(of: "C_Initialize") == 2)
+        }
+    }
+
     @Test func oneModuleIsOneObject() async throws {
         let counting = try CountingModule(inFrontOf: SoftHSM.modulePath)
         let first = try await Self.load(counting.path)
@@ -81,7 +94,7 @@ import Testing
         #expect(first.info.manufacturer.description == "SoftHSM")
     }
 
-    @Test func aModuleThatCannotLockIsServedWithoutPKit() async throws {
+    @Test func aModuleThatCannotLockIsServedWithoutP11Kit() async throws {
         let test = try await TestToken { $0.fail("C_Initialize", with: CKR_CANT_LOCK) }
         #expect(test.counting.count(of: "C_Initialize") == 2)
         try await test.generate(.ecP256)
@@ -155,6 +168,18 @@ import Testing
         uri.libraryManufacturer = Array("somebody else".utf8)
         let error = try await #require(throws: PKCS11Error.self) { try await Self.find(uri, test) }
         #expect(error.kind == .tokenNotFound)
+    }
+
+    @Test func aURIThatNamesNoModuleIsLookedForInAll() async throws {
+        let test = try await TestToken()
+        let known = try? await Token.searchLane.run { () throws(PKCS11Error) in try PKCS11Module.load(name: "softhsm2")
+        }
+        // A distribution may not tell p11-kit about SoftHSM: then the token is not there.
+        if let known {
+            #expect(try await Token.search(test.token.uri).module === known)
+        } else {
+            await #expect(throws: PKCS11Error.self) { try await Token.search(test.token.uri) }
+        }
     }
 
     @Test func slotsThatFailAndFreeSlotsAreSkipped() async throws {

@@ -3,36 +3,55 @@ import CountingModuleSupport
 import PKCS11
 import Testing
 
-extension TestToken {
-    /// Leaves the token without sessions and without a login.
-    fileprivate func loseEverything(_ key: TokenKey) async throws {
-        counting.fail("C_SignInit", with: CKR_DEVICE_REMOVED)
-        counting.fail("C_OpenSession", with: CKR_FUNCTION_FAILED)
-        await #expect(throws: PKCS11Error.self) { try await key.signature() }
-    }
-}
-
 @Suite struct RecoveryTests {
     private static let lost = [
         CKR_SESSION_HANDLE_INVALID, CKR_SESSION_CLOSED, CKR_DEVICE_REMOVED, CKR_DEVICE_ERROR, CKR_DEVICE_MEMORY,
         CKR_TOKEN_NOT_PRESENT, CKR_CRYPTOKI_NOT_INITIALIZED,
     ]
 
-    @Test(arguments: ["C_SignInit", "C_Sign"])
-    func aLostSessionIsReplacedOnce(_ function: String) async throws {
+    @Test func aLostSessionIsReplacedOnce() async throws {
         let test = try await TestToken()
         try await test.generate(.ecP256)
         let key = test.key()
         _ = try await key.signature()
         for code in Self.lost {
             test.counting.reset()
-            test.counting.fail(function, with: code)
+            test.counting.loseSessions()
+            test.counting.fail("C_SignInit", with: code)
             #expect(try await key.signature().count == 64, "\(code)")
-            #expect(test.counting.count(of: "C_CloseSession") == 2)
             #expect(test.counting.count(of: "C_OpenSession") == 2)
             #expect(test.counting.count(of: "C_Login") == 1)
             #expect(test.counting.count(of: "C_GetSlotList") >= 2)
-            #expect(test.counting.count(of: function) == 2)
+            #expect(test.counting.count(of: "C_SignInit") == 2)
+        }
+    }
+
+    @Test func aTokenWithOneSessionIsLookedForInAllSlotsWhenItIsLost() async throws {
+        let test = try await TestToken { $0.limitSessions(1, shown: true) }
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        for code in Self.lost {
+            test.counting.reset()
+            test.counting.loseSessions()
+            test.counting.fail("C_SignInit", with: code)
+            #expect(try await key.signature().count == 64, "\(code)")
+            #expect(test.counting.count(of: "C_GetSlotList") >= 2)
+            #expect(test.counting.count(of: "C_Login") == 1)
+        }
+    }
+
+    @Test func aSessionLostInTheMiddleOfASignatureIsReplacedOnce() async throws {
+        let test = try await TestToken()
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        for code in Self.lost {
+            test.counting.reset()
+            test.counting.fail("C_Sign", with: code)
+            #expect(try await key.signature().count == 64, "\(code)")
+            #expect(test.counting.count(of: "C_Sign") == 2)
+            #expect(test.counting.count(of: "C_OpenSession") >= 1)
         }
     }
 
@@ -46,8 +65,36 @@ extension TestToken {
             test.counting.fail(function, with: code)
             #expect(try await key.signature().count == 64, "\(code)")
             #expect(test.counting.count(of: "C_Login") >= 1)
-            try await test.loseEverything(key)
+            test.counting.loseSessions()
+            test.counting.fail("C_OpenSession", with: CKR_FUNCTION_FAILED)
+            await #expect(throws: PKCS11Error.self) { try await key.signature() }
         }
+    }
+
+    @Test func aRealLossOfAllSessionsIsMended() async throws {
+        let test = try await TestToken()
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        test.counting.reset()
+        test.counting.loseSessions()
+        #expect(try await key.signature().count == 64)
+        #expect(test.counting.count(of: "C_Login") == 1)
+    }
+
+    @Test func oneLostSessionTakesNoneThatWorks() async throws {
+        let test = try await TestToken()
+        try await test.generate(.ecP256)
+        let key = test.key()
+        _ = try await key.signature()
+        test.counting.reset()
+        test.counting.delay("C_Sign", milliseconds: 5)
+        test.counting.fail("C_Sign", call: 4, with: CKR_DEVICE_REMOVED)
+        try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<16 { group.addTask { try await key.signature().count } }
+            for try await count in group { #expect(count == 64) }
+        }
+        #expect(test.counting.count(of: "C_Sign") == 17)
     }
 
     @Test func aModuleThatForgotItsInitialisationIsInitialisedAgain() async throws {
@@ -145,20 +192,5 @@ extension TestToken {
         let error = try await #require(throws: PKCS11Error.self) { try await key.signature() }
         #expect(error.message.contains("another key"))
         #expect(try await test.key().signature().count == 64)
-    }
-
-    @Test func manySignaturesSurviveTheLossOfTheToken() async throws {
-        let test = try await TestToken()
-        try await test.generate(.ecP256)
-        let key = test.key()
-        _ = try await key.signature()
-        test.counting.reset()
-        test.counting.delay("C_Sign", milliseconds: 5)
-        test.counting.fail("C_Sign", call: 4, with: CKR_DEVICE_REMOVED)
-        try await withThrowingTaskGroup(of: Int.self) { group in
-            for _ in 0..<16 { group.addTask { try await key.signature().count } }
-            for try await count in group { #expect(count == 64) }
-        }
-        #expect(test.counting.count(of: "C_Login") == 1)
     }
 }

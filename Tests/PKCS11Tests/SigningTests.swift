@@ -117,6 +117,15 @@ import Testing
         #expect(try await test.key().signature().count == 64)
     }
 
+    @Test(arguments: [32, 57, 65, 97, 133])
+    func aPointIsTheSameWrappedAndBare(_ length: Int) {
+        // A bare point may look like an OCTET STRING: 4, and then the length of the rest.
+        let point = [4, UInt8(length - 2)] + [UInt8](repeating: 4, count: length - 2)
+        let header = length < 128 ? [4, UInt8(length)] : [4, 0x81, UInt8(length)]
+        #expect(PublicKeyMaterial.bare(point) == point)
+        #expect(PublicKeyMaterial.bare(header + point) == point)
+    }
+
     @Test func signingOnAThreadOutsideTheLaneIsRefused() async throws {
         let test = try await TestToken()
         let key = test.key()

@@ -2,6 +2,7 @@ import CountingModuleSupport
 import Glibc
 import PKCS11
 import SecretMemory
+import Testing
 
 /// The software token store of this test process. SoftHSM reads its configuration once, so there is one directory, and
 /// each test takes a token of its own from it.
@@ -16,7 +17,7 @@ actor SoftHSM {
         .first { (path: String) in access(path, R_OK) == 0 } ?? "/usr/lib/softhsm/libsofthsm2.so"
     static let pin = "271828"
     static let soPIN = "soso-141421"
-    private static let tokenCount = 90
+    private static let tokenCount = 110
 
     private var made: Task<[Token], any Error>?
     private var used = 0
@@ -40,6 +41,7 @@ actor SoftHSM {
             }
         made = task
         let tokens = try await task.value
+        try #require(used < tokens.count, "raise tokenCount")
         used += 1
         return tokens[used - 1]
     }

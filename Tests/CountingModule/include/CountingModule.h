@@ -28,8 +28,15 @@ COUNTING_API void counting_fail(const char *function, unsigned long nth, unsigne
 /* Flags to be added to, and taken from, what C_GetTokenInfo shows. */
 COUNTING_API void counting_token_flags(unsigned long added, unsigned long removed);
 
+/* From now on C_GetTokenInfo shows the token of the slot `other` in `slot`, as if it had been put there. */
+COUNTING_API void counting_swap_token(unsigned long slot, unsigned long other);
+
 /* How many sessions may be open at a time, 0 for any number. C_GetTokenInfo shows it if `shown` is not 0. */
 COUNTING_API void counting_session_limit(unsigned long limit, int shown);
+
+/* Closes all sessions of the slot in which the last one was opened, behind the caller's back: the login goes, too. Not
+ * while a call runs: modules crash over that. */
+COUNTING_API void counting_lose_sessions(void);
 
 /* How many sessions were open at most. */
 COUNTING_API unsigned long counting_most_sessions(void);

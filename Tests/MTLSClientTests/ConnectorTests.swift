@@ -1,0 +1,70 @@
+import DevPKI
+import MTLSClient
+import MTLSTestKit
+import Testing
+
+@Suite struct ConnectorTests {
+    private struct Broken: Error {}
+
+    private struct Throwing: Connector {
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection { throw Broken() }
+    }
+
+    private struct Hanging: Connector {
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+            try await Task.sleep(for: .seconds(3600))
+            throw Broken()
+        }
+    }
+
+    @Test func whatAConnectorThrowsReachesTheRequest() async throws {
+        let client = try Client("https://example.com", connector: Throwing())
+        await #expect { try await client.get() } throws: { error in
+            (error as? MTLSError)?.code == .connectFailed && (error as? MTLSError)?.underlying is Broken
+        }
+        await client.shutdown()
+    }
+
+    @Test func aConnectionWithoutTLSIsRefusedForAnHTTPSOrigin() async throws {
+        let world = try World()
+        let server = try await world.server(.ignored)
+        let client = try Client(server.url, connector: TCPConnector())
+        await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.code == .connectionInsecure }
+        #expect(server.requests.isEmpty)
+        await client.shutdown()
+    }
+
+    @Test func aRouteLeadsElsewhereAndChangesNeitherNameNorHost() async throws {
+        let world = try World()
+        let authority = world.authority
+        let server = try await MTLSServer(
+            identity: authority.issue(.server(names: ["api.example"])), clients: .ignored)
+        let port = server.port
+        let client = try Client(
+            "https://api.example",
+            connector: TLSConnector(
+                trust: world.trust, over: TCPConnector { _ in Endpoint("127.0.0.1", port) }))
+        #expect(try await client.get().status == .ok)
+        #expect(server.requests.first?.headerFields[.init("Host")!] == "api.example")
+        #expect(server.requests.first?.client.serverName == "api.example")
+        await client.shutdown()
+    }
+
+    @Test func aRequestThatIsCancelledWhileItsConnectorHangsReturns() async throws {
+        let client = try Client("https://example.com", connector: Hanging())
+        let task = Task { try await client.get() }
+        task.cancel()
+        await #expect { try await task.value } throws: { ($0 as? MTLSError)?.code == .cancelled }
+        await client.shutdown(graceful: false)
+    }
+
+    @Test func anIdentityIsChosenByHost() async throws {
+        let world = try World()
+        let server = try await world.server(.requested)
+        let rules = Identity.perHost(["127.0.0.1": try world.identity("alice"), "*.example": try world.identity("bob")])
+        let agent = Agent(identity: rules, trust: world.trust)
+        #expect(try await agent.get("\(server.url)/x").body.text(upTo: .kibibytes(1)) == "CN=alice")
+        #expect(try await agent.get("https://localhost:\(server.port)/x").body.text(upTo: .kibibytes(1)) == "nobody")
+        await agent.shutdown()
+    }
+}
