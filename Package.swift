@@ -104,6 +104,13 @@ let package = Package(
             name: "PKCS11Tests",
             dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
             swiftSettings: settings),
+        .testTarget(
+            name: "mtlsTests",
+            dependencies: [
+                "mtls", "MTLSClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSClientTests",
@@ -115,7 +122,8 @@ let package = Package(
         .testTarget(
             name: "TokenTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "MTLSClient", "MTLSIdentity", "MTLSTestKit", "DevPKI", "GnuTLS", "PKCS11", "CountingModuleSupport",
+                "SecretMemory",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),

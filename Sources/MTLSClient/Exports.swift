@@ -4,5 +4,8 @@
 @_exported public import SecretMemory
 
 @_exported public import class GnuTLS.Certificate
+@_exported public import class GnuTLS.PublicKey
+@_exported public import enum GnuTLS.HashAlgorithm
+@_exported public import enum GnuTLS.SignatureScheme
 @_exported public import enum GnuTLS.TLSVersion
 @_exported public import struct GnuTLSNIO.HandshakeSummary

@@ -25,6 +25,11 @@ public final class ClientIdentity: Sendable {
         self.isInToken = isInToken
     }
 
+    /// Whether the key can sign in TLS 1.3, which has done with RSASSA-PKCS1-v1_5 (RFC 8446 §4.2.3).
+    package var signsInTLS13: Bool {
+        certifiedKey.publicKey.schemes.contains { !$0.isRSAPKCS1 && supports($0) }
+    }
+
     /// Whether the key can sign by `scheme`.
     package func supports(_ scheme: SignatureScheme) -> Bool {
         switch certifiedKey.key {

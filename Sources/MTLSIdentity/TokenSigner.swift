@@ -22,10 +22,10 @@ final class TokenSigner: ExternalSigner {
         self.mechanisms = mechanisms
     }
 
-    var lane: any SigningLane { TokenSigningLane(lane: key.token.lane) }
+    var lane: any SigningLane { ThreadLane(lane: key.token.lane) }
 
     func supports(_ scheme: SignatureScheme) -> Bool {
-        publicKey.schemes.contains(scheme) && mechanisms.contains(Self.mechanism(for: scheme).type)
+        publicKey.schemes.contains(scheme) && mechanism(for: scheme) != nil
     }
 
     func sign(_ input: SigningInput) throws -> [UInt8] {
@@ -35,15 +35,33 @@ final class TokenSigner: ExternalSigner {
             case .digestInfo(let info):
                 return try verified(try key.sign(.rsaPKCS1, info)) { publicKey.verifyPKCS1($0, digestInfo: info) }
             case .digest(let digest, let scheme):
-                let signature = try key.sign(Self.mechanism(for: scheme), truncated(digest))
-                return try verified(try encoded(signature)) { publicKey.verify($0, ofHash: digest, scheme: scheme) }
+                let signature = try sign(digest, scheme)
+                return try verified(signature) { publicKey.verify($0, ofHash: digest, scheme: scheme) }
             case .message(let message, let scheme):
-                return try verified(try key.sign(Self.mechanism(for: scheme), message)) {
-                    publicKey.verify($0, of: message, scheme: scheme)
-                }
+                let signature = try key.sign(try required(scheme), message)
+                return try verified(signature) { publicKey.verify($0, of: message, scheme: scheme) }
             }
         } catch let error as PKCS11Error {
             throw MTLSError.token(error, phase: .sign)
+        }
+    }
+
+    private func sign(_ digest: [UInt8], _ scheme: SignatureScheme) throws -> [UInt8] {
+        switch try required(scheme) {
+        case .rsaRaw:
+            guard let hash = scheme.hash,
+                let block = try EMSAPSS.encode(digest, hash: hash, modulusBits: publicKey.bits)
+            else { throw PKCS11Error(.mechanismMissing, "the RSA key is too short for \(scheme)") }
+            return try key.sign(.rsaRaw, block)
+        case .ecdsa:
+            guard case .ecdsa(let curve) = publicKey.algorithm else { return [] }
+            // ECDSA signs as many leading bits of a digest as the curve's order has (FIPS 186-5 §6.4.1). Modules differ
+            // in whether they do that themselves.
+            let signature = try key.sign(.ecdsa, Array(digest.prefix(curve.byteCount)))
+            return ECDSASignature.readings(of: signature, half: curve.byteCount)
+                .first { publicKey.verify($0, ofHash: digest, scheme: scheme) } ?? signature
+        case let mechanism:
+            return try key.sign(mechanism, digest)
         }
     }
 
@@ -70,48 +88,26 @@ final class TokenSigner: ExternalSigner {
         return signature
     }
 
-    /// ECDSA signs as many leading bits of a digest as the curve's order has (FIPS 186-5 §6.4.1). Modules differ in
-    /// whether they do that themselves.
-    private func truncated(_ digest: [UInt8]) -> [UInt8] {
-        guard case .ecdsa(let curve) = publicKey.algorithm else { return digest }
-        return Array(digest.prefix(curve.byteCount))
+    private func required(_ scheme: SignatureScheme) throws(PKCS11Error) -> SigningMechanism {
+        if let mechanism = mechanism(for: scheme) { return mechanism }
+        throw PKCS11Error(
+            .mechanismMissing, "the token has no mechanism for \(scheme)", token: key.token.label)
     }
 
-    /// PKCS#11 has ECDSA signatures as r and s side by side; TLS has them in DER.
-    private func encoded(_ signature: [UInt8]) throws -> [UInt8] {
-        guard case .ecdsa(let curve) = publicKey.algorithm else { return signature }
-        guard signature.count == 2 * curve.byteCount else { return signature }
-        return try ECDSASignature.der(fromRaw: signature)
-    }
-
-    private static func mechanism(for scheme: SignatureScheme) -> SigningMechanism {
-        switch scheme {
-        case .rsaPKCS1SHA256, .rsaPKCS1SHA384, .rsaPKCS1SHA512: .rsaPKCS1
-        case .rsaPSSRSAESHA256, .rsaPSSPSSSHA256: .rsaPSS(.sha256)
-        case .rsaPSSRSAESHA384, .rsaPSSPSSSHA384: .rsaPSS(.sha384)
-        case .rsaPSSRSAESHA512, .rsaPSSPSSSHA512: .rsaPSS(.sha512)
-        case .ecdsaSECP256R1SHA256, .ecdsaSECP384R1SHA384, .ecdsaSECP521R1SHA512: .ecdsa
-        case .ed25519, .ed448: .eddsa
-        }
-    }
-}
-
-/// A token's threads, as handshakes see them.
-private struct TokenSigningLane: SigningLane {
-    let lane: TokenLane
-
-    func submit(_ job: @escaping @Sendable () -> Void) throws -> any LaneTicket {
-        do {
-            return Ticket(ticket: try lane.submit(job))
-        } catch {
-            throw MTLSError.token(error, phase: .sign)
-        }
-    }
-
-    private struct Ticket: LaneTicket {
-        let ticket: TokenLane.Ticket
-
-        func cancel() -> Bool { ticket.cancel() }
+    /// The way by which this token signs in `scheme`, if it has one.
+    private func mechanism(for scheme: SignatureScheme) -> SigningMechanism? {
+        let wanted: SigningMechanism =
+            switch scheme {
+            case .rsaPKCS1SHA256, .rsaPKCS1SHA384, .rsaPKCS1SHA512: .rsaPKCS1
+            case .rsaPSSRSAESHA256, .rsaPSSPSSSHA256: .rsaPSS(.sha256)
+            case .rsaPSSRSAESHA384, .rsaPSSPSSSHA384: .rsaPSS(.sha384)
+            case .rsaPSSRSAESHA512, .rsaPSSPSSSHA512: .rsaPSS(.sha512)
+            case .ecdsaSECP256R1SHA256, .ecdsaSECP384R1SHA384, .ecdsaSECP521R1SHA512: .ecdsa
+            case .ed25519, .ed448: .eddsa
+            }
+        if mechanisms.contains(wanted.type) { return wanted }
+        // The padding can be made here, if the token has the bare operation.
+        return scheme.isRSAPSS && mechanisms.contains(SigningMechanism.rsaRaw.type) ? .rsaRaw : nil
     }
 }
 

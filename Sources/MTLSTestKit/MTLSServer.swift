@@ -75,7 +75,7 @@ public final class MTLSServer: Sendable {
                     let handler = GnuTLSHandler(configuration: configuration, completion: completion)
                     let sync = channel.pipeline.syncOperations
                     try sync.addHandler(handler)
-                    try sync.configureHTTPServerPipeline(withErrorHandling: false)
+                    try sync.configureHTTPServerPipeline(withPipeliningAssistance: false, withErrorHandling: false)
                     try sync.addHandler(
                         ServerHandler(
                             tls: handler, handshake: completion.futureResult, clients: clients, verdict: verdict,

@@ -23,6 +23,8 @@ final class ServerHandler: ChannelInboundHandler {
     private var head: HTTPRequestHead?
     private var body = ByteBuffer()
     private var count = 0
+    private var waiting: [(HTTPRequestHead, ByteBuffer)] = []
+    private var isAnswering = false
 
     init(
         tls: GnuTLSHandler, handshake: EventLoopFuture<HandshakeSummary>, clients: MTLSServer.Clients,
@@ -46,24 +48,33 @@ final class ServerHandler: ChannelInboundHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             self.head = head
-            body.clear()
+            body = ByteBuffer()
         case .body(let bytes):
             body.writeImmutableBuffer(bytes)
         case .end:
             guard let head else { return }
             self.head = nil
-            answer(head, context)
+            waiting.append((head, body))
+            answerNext(context)
         }
+    }
+
+    /// One request at a time, whatever the client sends ahead.
+    private func answerNext(_ context: ChannelHandlerContext) {
+        guard !isAnswering, !waiting.isEmpty else { return }
+        let (head, body) = waiting.removeFirst()
+        isAnswering = true
+        answer(head, body, context)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         context.close(promise: nil)
     }
 
-    private func answer(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) {
+    private func answer(_ head: HTTPRequestHead, _ body: ByteBuffer, _ context: ChannelHandlerContext) {
         guard let summary else { return context.close(promise: nil) }
         count += 1
-        let request = request(head, summary)
+        let request = request(head, body, summary)
         journal.record(request)
         let handler = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         let loop = context.eventLoop
@@ -79,7 +90,9 @@ final class ServerHandler: ChannelInboundHandler {
         }
     }
 
-    private func request(_ head: HTTPRequestHead, _ summary: HandshakeSummary) -> ServerRequest {
+    private func request(
+        _ head: HTTPRequestHead, _ body: ByteBuffer, _ summary: HandshakeSummary
+    ) -> ServerRequest {
         var fields = HTTPFields()
         for (name, value) in head.headers {
             if let name = HTTPField.Name(name) { fields.append(HTTPField(name: name, value: value)) }
@@ -126,7 +139,9 @@ final class ServerHandler: ChannelInboundHandler {
 
     private func finish(_ ending: ServerAnswer.Ending, _ context: ChannelHandlerContext) {
         switch ending {
-        case .keepAlive: break
+        case .keepAlive:
+            isAnswering = false
+            answerNext(context)
         case .close: context.close(promise: nil)
         case .cut:
             // From the TLS handler on, towards the socket: it does not get to say close_notify.

@@ -43,6 +43,14 @@ public enum SignatureScheme: UInt16, Sendable, Hashable, CaseIterable {
         }
     }
 
+    /// Whether it is RSASSA-PKCS1-v1_5, which TLS 1.3 no longer signs handshakes with.
+    public var isRSAPKCS1: Bool {
+        switch self {
+        case .rsaPKCS1SHA256, .rsaPKCS1SHA384, .rsaPKCS1SHA512: true
+        default: false
+        }
+    }
+
     /// Whether it is one of the six RSASSA-PSS schemes, whose salt is as long as the hash.
     public var isRSAPSS: Bool {
         switch self {

@@ -68,8 +68,8 @@ public struct TLSConnector: Connector {
                 .tlsOptionsInvalid, phase: .prepare, fault: .caller,
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
-        let tls = try shared.context(for: settings)
         let candidates = try await identity?.candidates(for: endpoint) ?? []
+        let tls = try shared.context(for: try settings.limited(to: candidates))
         try await shared.evaluator.prepare()
 
         let channel = try await inner.connect(to: endpoint, context: context).channel
@@ -105,18 +105,18 @@ public struct TLSConnector: Connector {
     /// What the connections of one connector share.
     private final class Shared: Sendable {
         let evaluator: TrustEvaluator
-        private let context = Mutex<TLSContext?>(nil)
+        private let contexts = Mutex<[TLSSettings: TLSContext]>([:])
 
         init(evaluator: TrustEvaluator) {
             self.evaluator = evaluator
         }
 
         func context(for settings: TLSSettings) throws(MTLSError) -> TLSContext {
-            try context.withLock { (cached) throws(MTLSError) in
-                if let cached { return cached }
-                let made = try Self.make(settings)
-                cached = made
-                return made
+            try contexts.withLock { (contexts) throws(MTLSError) in
+                if let context = contexts[settings] { return context }
+                let context = try Self.make(settings)
+                contexts[settings] = context
+                return context
             }
         }
 
@@ -139,5 +139,24 @@ public struct TLSConnector: Connector {
                     underlying: error)
             }
         }
+    }
+}
+
+extension TLSSettings {
+    /// TLS 1.3 is not offered when none of the identities could sign in it (RSA keys need RSASSA-PSS there): the server
+    /// would get an empty certificate.
+    fileprivate func limited(to candidates: [ClientIdentity]) throws(MTLSError) -> TLSSettings {
+        guard let first = candidates.first, maximumVersion == .v1_3, !candidates.contains(where: \.signsInTLS13) else {
+            return self
+        }
+        guard minimumVersion == .v1_2 else {
+            throw MTLSError(
+                .mechanismMissing, phase: .identity, fault: .token,
+                "the key of \(first) cannot sign in TLS 1.3: its token lacks the mechanism for it (RSASSA-PSS for RSA keys)",
+                advice: "allow TLS 1.2, or use an ECDSA key")
+        }
+        var limited = self
+        limited.maximumVersion = .v1_2
+        return limited
     }
 }

@@ -1,0 +1,57 @@
+import MTLSClient
+
+/// The exit codes, which are curl's.
+enum ExitStatus {
+    static let usage: Int32 = 2
+    static let httpError: Int32 = 22
+    static let writeFailed: Int32 = 23
+    static let readFailed: Int32 = 26
+    static let internalError: Int32 = 43
+
+    /// The code for what went wrong in a transfer.
+    static func of(_ error: MTLSError) -> Int32 {
+        switch error.code {
+        case .urlInvalid: 3
+        case .requestInvalid, .tlsOptionsInvalid: usage
+        case .resolveFailed: 6
+        case .connectFailed, .queueFull: 7
+        case .responseMalformed: 8
+        case .responseTruncated: 18
+        case .connectionInsecure, .handshakeFailed: 35
+        // Under TLS 1.3 the server's verdict on our certificate comes when the handshake is over.
+        case .clientCertificateRejected, .clientCertificateRequired: error.phase == .handshake ? 35 : 56
+        case .clientClosed, .cancelled: 42
+        case .invariantViolated: internalError
+        case .responseEmpty: 52
+        case .connectionLost: error.phase == .request ? 55 : 56
+        case .tlsFailed: 56
+        case .responseTooLarge: 63
+        case .trustUnreadable: 77
+        default: of(family: error)
+        }
+    }
+
+    private static func of(family error: MTLSError) -> Int32 {
+        switch error.code.rawValue.prefix(while: { $0 != "." }) {
+        case "timeout": 28
+        case "identity", "token": 58
+        case "tls": 60
+        default: error.phase == .connect ? 7 : 56
+        }
+    }
+
+    /// What curl's `ssl_verify_result` is with OpenSSL.
+    static func verification(_ error: MTLSError) -> Int {
+        switch error.code {
+        case .certificateNotYetValid: 9
+        case .certificateExpired: 10
+        case .issuerUnknown: 20
+        case .certificateRevoked: 23
+        case .purposeMismatch: 26
+        case .nameMismatch: 62
+        case .certificateWeak: 66
+        case .certificateInvalid: 1
+        default: 0
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import ArgumentParser
+import Glibc
+import GnuTLS
+
+/// The command.
+struct MTLS: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "mtls",
+        abstract: "Mutual TLS over HTTP, with client keys in PKCS#11 tokens.",
+        discussion:
+            "Without a subcommand it makes requests: 'mtls https://api.example' is 'mtls request https://api.example'.",
+        version: version, subcommands: [RequestCommand.self], defaultSubcommand: RequestCommand.self)
+}
+
+@main
+enum Main {
+    static func main() async {
+        Files.occupyStandardDescriptors()
+        let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
+        if let text = text(for: arguments) {
+            print(text)
+            return
+        }
+        do {
+            var command = try MTLS.parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let code as ExitCode {
+            Signals.restoreTerminal()
+            exit(code.rawValue)
+        } catch {
+            fail(error)
+        }
+    }
+
+    /// What ArgumentParser would answer less well: of `mtls --help` it would list the subcommands alone.
+    static func text(for arguments: [String]) -> String? {
+        switch arguments {
+        case ["-h"], ["--help"]: MTLS.helpMessage(for: RequestCommand.self)
+        case ["-V"], ["--version"]: "mtls \(MTLS.version) (GnuTLS \(GnuTLSGlobal.version))"
+        default: nil
+        }
+    }
+
+    private static func fail(_ error: any Error) -> Never {
+        guard MTLS.exitCode(for: error) != .success else { MTLS.exit(withError: error) }
+        Console.say("mtls: (\(ExitStatus.usage)) \(MTLS.message(for: error)) (try 'mtls --help')")
+        exit(ExitStatus.usage)
+    }
+}

@@ -1,0 +1,74 @@
+import HTTPTypes
+import MTLSClient
+
+/// What a command line asks for, examined; nothing was read or sent yet.
+struct Plan {
+    /// One URL.
+    struct Target: Equatable {
+        /// As it was given.
+        let url: String
+        /// With a scheme.
+        let effectiveURL: String
+        /// Where the body goes; nil is standard output.
+        let file: String?
+    }
+
+    let targets: [Target]
+    let method: HTTPRequest.Method
+    let headers: [HeaderOption]
+    let data: [DataPart]
+    let includesHead: Bool
+    let failsOnError: Bool
+    let failsEarly: Bool
+    let writeOut: String?
+    let isVerbose: Bool
+    let identity: IdentityChoice
+    let pin: SecretSource?
+    let passphrase: SecretSource?
+    let module: String?
+    let connection: ConnectionPlan
+
+    /// - Parameters:
+    ///   - dataKinds: In which order the data options stood.
+    ///   - exists: Whether there is a file of that name.
+    init(_ options: RequestOptions, dataKinds: [DataPart.Kind], exists: (String) -> Bool) throws(UsageError) {
+        targets = try Self.targets(options.urls, outputs: options.output.output)
+        data = DataPart.inOrder(dataKinds, text: options.message.data, binary: options.message.dataBinary)
+        if options.message.head, !data.isEmpty { throw UsageError("--head and --data exclude each other") }
+        let name = options.message.request ?? (options.message.head ? "HEAD" : data.isEmpty ? "GET" : "POST")
+        guard let method = HTTPRequest.Method(name) else { throw UsageError("'\(name)' cannot be a method") }
+        self.method = method
+        headers = try options.message.header.map { (text) throws(UsageError) in try HeaderOption(text) }
+        includesHead = options.output.include || options.message.head
+        failsOnError = options.output.fail
+        failsEarly = options.output.failEarly
+        writeOut = options.output.writeOut
+        isVerbose = options.output.verbose
+        guard options.identity.pass == nil else {
+            throw UsageError(
+                "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
+        }
+        identity = try IdentityChoice(certificate: options.identity.cert, key: options.identity.key, exists: exists)
+        pin = try .named("pin", file: options.identity.pinSource, variable: options.identity.pinEnv)
+        passphrase = try .named("pass", file: options.identity.passSource, variable: options.identity.passEnv)
+        module = options.identity.module
+        connection = try ConnectionPlan(options.connection)
+    }
+
+    private static func targets(_ urls: [String], outputs: [String]) throws(UsageError) -> [Target] {
+        guard outputs.count <= urls.count else { throw UsageError("there are more --output options than URLs") }
+        return urls.enumerated().map { index, url in
+            let file = outputs.indices.contains(index) && outputs[index] != "-" ? outputs[index] : nil
+            return Target(url: url, effectiveURL: url.contains("://") ? url : "https://\(url)", file: file)
+        }
+    }
+
+    /// What is sent unless `-H` says otherwise.
+    var defaultFields: HTTPFields {
+        var fields = HTTPFields()
+        fields[.userAgent] = "mtls/\(MTLS.version)"
+        fields[.accept] = "*/*"
+        if !data.isEmpty { fields[.contentType] = "application/x-www-form-urlencoded" }
+        return fields
+    }
+}

@@ -1,0 +1,93 @@
+import MTLSClient
+
+/// Where connections go instead of where the URL says: `--connect-to`, then `--resolve`.
+struct Routes: Sendable, Equatable {
+    /// One `--connect-to HOST1:PORT1:HOST2:PORT2`; what is left empty matches anything, or stays as it is.
+    private struct Detour: Equatable {
+        let host: String?
+        let port: Int?
+        let newHost: String?
+        let newPort: Int?
+    }
+
+    private var detours: [Detour] = []
+    /// By host and port; the host `*` stands for any.
+    private var addresses: [Endpoint: String] = [:]
+
+    init(resolve: [String] = [], connectTo: [String] = []) throws(UsageError) {
+        for text in resolve { try add(resolve: text) }
+        for text in connectTo { try add(connectTo: text) }
+    }
+
+    /// The endpoint to connect to in place of `endpoint`.
+    func route(_ endpoint: Endpoint) -> Endpoint {
+        var target = endpoint
+        if let detour = detours.first(where: { detour in
+            detour.host ?? endpoint.host == endpoint.host && detour.port ?? endpoint.port == endpoint.port
+        }) {
+            target = Endpoint(detour.newHost ?? endpoint.host, detour.newPort ?? endpoint.port)
+        }
+        let address = addresses[target] ?? addresses[Endpoint("*", target.port)]
+        return address.map { Endpoint($0, target.port) } ?? target
+    }
+
+    private mutating func add(resolve text: String) throws(UsageError) {
+        let refusal = UsageError("--resolve takes HOST:PORT:ADDRESS, not '\(text)'")
+        var rest = text[...]
+        let isRemoval = rest.first == "-"
+        if isRemoval || rest.first == "+" { rest.removeFirst() }
+        guard let host = Self.host(&rest), !host.isEmpty, Self.colon(&rest),
+            let port = Self.port(rest.prefix { $0 != ":" })
+        else { throw refusal }
+        let endpoint = Endpoint(host, port)
+        rest = rest.drop { $0 != ":" }
+        if isRemoval {
+            addresses[endpoint] = nil
+            return
+        }
+        guard Self.colon(&rest), let first = rest.split(separator: ",", omittingEmptySubsequences: false).first
+        else { throw refusal }
+        let address = first.hasPrefix("[") && first.hasSuffix("]") ? first.dropFirst().dropLast() : first
+        guard !address.isEmpty, address.allSatisfy({ $0.isHexDigit || $0 == "." || $0 == ":" }) else { throw refusal }
+        addresses[endpoint] = String(address)
+    }
+
+    private mutating func add(connectTo text: String) throws(UsageError) {
+        let refusal = UsageError("--connect-to takes HOST1:PORT1:HOST2:PORT2, not '\(text)'")
+        var rest = text[...]
+        guard let host = Self.host(&rest), Self.colon(&rest) else { throw refusal }
+        let port = rest.prefix { $0 != ":" }
+        rest = rest[port.endIndex...]
+        guard Self.colon(&rest), let newHost = Self.host(&rest) else { throw refusal }
+        // The last colon may be left out with the port behind it.
+        guard Self.colon(&rest) || rest.isEmpty else { throw refusal }
+        guard port.isEmpty || Self.port(port) != nil, rest.isEmpty || Self.port(rest) != nil else { throw refusal }
+        detours.append(
+            Detour(
+                host: host.isEmpty ? nil : host, port: Self.port(port), newHost: newHost.isEmpty ? nil : newHost,
+                newPort: Self.port(rest)))
+    }
+
+    /// Takes a host off the start; an IPv6 address stands in brackets.
+    private static func host(_ rest: inout Substring) -> String? {
+        guard rest.first == "[" else {
+            let host = rest.prefix { $0 != ":" }
+            rest = rest[host.endIndex...]
+            return host.lowercased()
+        }
+        guard let end = rest.firstIndex(of: "]") else { return nil }
+        defer { rest = rest[rest.index(after: end)...] }
+        return rest[..<end].dropFirst().lowercased()
+    }
+
+    private static func colon(_ rest: inout Substring) -> Bool {
+        guard rest.first == ":" else { return false }
+        rest.removeFirst()
+        return true
+    }
+
+    private static func port(_ text: Substring) -> Int? {
+        guard text.allSatisfy(\.isNumber), let port = Int(text), (1...65535).contains(port) else { return nil }
+        return port
+    }
+}
