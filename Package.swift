@@ -134,7 +134,7 @@ let package = Package(
         .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: settings),
         .testTarget(
             name: "InteropTests",
-            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport"],
+            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "mtls"],
             swiftSettings: settings),
     ]
 )

@@ -31,9 +31,11 @@ final class OpenSSLServer: Sendable {
         try await process.waitUntilListening(on: port)
     }
 
+    var url: String { "https://127.0.0.1:\(port.number)" }
+
     func client(_ identity: IssuedIdentity?) throws -> Client {
         try Client(
-            "https://127.0.0.1:\(port.number)", identity: identity.map { try $0.identity() },
+            url, identity: identity.map { try $0.identity() },
             trust: .certificates([authority.root]))
     }
 }
