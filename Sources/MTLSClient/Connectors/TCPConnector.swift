@@ -59,7 +59,7 @@ public struct TCPConnector: Connector {
         }) {
             return .timeout(.connect, limit: limit ?? .zero, origin: origin, underlying: failure)
         }
-        let reasons = failure.connectionErrors.map { "\($0.target): \(reason($0.error))" }.joined(separator: "; ")
+        let reasons = failure.connectionErrors.map { "\($0.target.place): \(reason($0.error))" }.joined(separator: "; ")
         return MTLSError(
             .connectFailed, phase: .connect, fault: .network, "no connection to \(target) could be made: \(reasons)",
             origin: origin.description, underlying: failure)
@@ -68,5 +68,13 @@ public struct TCPConnector: Connector {
     private static func reason(_ error: any Error) -> String {
         guard let error = error as? IOError else { return "\(error)" }
         return String(cString: strerror(error.errnoCode))
+    }
+}
+
+extension SocketAddress {
+    /// Address and port as people write them.
+    fileprivate var place: String {
+        guard let ipAddress, let port else { return "\(self)" }
+        return "\(Endpoint(ipAddress, port))"
     }
 }

@@ -5,6 +5,8 @@ import NIOCore
 import NIOHTTP1
 import NIOTLS
 
+import func Glibc.strerror
+
 /// Performs what ``ExchangeStateMachine`` decides, for one exchange after the other on a connection.
 ///
 /// The caller is resumed once, with head and body when both came in the same read; of a longer body the rest is read by
@@ -205,11 +207,15 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let failure: MTLSError
         switch error {
+        case HTTPParserError.invalidEOFState:
+            // The codec's word for the input's end in mid-message, which is told apart when the channel goes inactive.
+            return
         case let error as MTLSError: failure = error
         case let error as IOError:
             failure = MTLSError(
                 .connectionLost, phase: .response, fault: .network,
-                "the connection to \(origin.endpoint) was lost: \(error)", underlying: error)
+                "the connection to \(origin.endpoint) was lost: \(String(cString: strerror(error.errnoCode)))",
+                underlying: error)
         default:
             failure = MTLSError(
                 .responseMalformed, phase: .response, fault: .peer,
