@@ -94,6 +94,7 @@ final class Nginx: Sendable {
             ssl_protocols TLSv1.2 TLSv1.3;
             ssl_client_certificate \(directory)/ca.pem;
             ssl_verify_client on;
+            ssl_verify_depth 2;
             root \(directory)/www;
         \(servers)
         }
@@ -112,6 +113,7 @@ final class Nginx: Sendable {
                 location = /who {
                     return 200 "$ssl_client_verify $ssl_client_s_dn $ssl_protocol $connection_requests\\n";
                 }
+                location = /name { return 200 "$ssl_server_name $host\\n"; }
                 location = /nothing { return 204; }
                 location = /elsewhere { return 302 /who; }
                 location = /small-uploads { client_max_body_size 1k; proxy_pass http://127.0.0.1:1; }

@@ -46,6 +46,28 @@ import Testing
         await agent.shutdown()
     }
 
+    @Test(arguments: Store.allCases)
+    func theIntermediateIsSentToo(store: Store) async throws {
+        let nginx = try await Nginx.running()
+        let issuer = try nginx.authority.intermediate(commonName: "Department")
+        let identity =
+            switch store {
+            case .token: try await SoftHSMToken(issuedBy: issuer, commonName: "carol").identity
+            case .files: try issuer.issueClient(commonName: "carol").identity()
+            }
+        let client = try Client(nginx.url(), identity: identity, trust: nginx.trust)
+        #expect(try await client.get("/who").text() == "SUCCESS CN=carol TLSv1.3 1\n")
+        await client.shutdown()
+    }
+
+    @Test func theServersNameIsSent() async throws {
+        let nginx = try await Nginx.running()
+        let url = nginx.url().replacing("127.0.0.1", with: "localhost")
+        let client = try Client(url, identity: nginx.identity("alice"), trust: nginx.trust)
+        #expect(try await client.get("/name").text() == "localhost localhost\n")
+        await client.shutdown()
+    }
+
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func withoutAnIdentityTheRefusalIsAResponse(version: TLSVersion) async throws {
         let nginx = try await Nginx.running()

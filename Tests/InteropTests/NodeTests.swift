@@ -92,7 +92,7 @@ final class Node: Sendable {
         await client.shutdown()
     }
 
-    @Test func aServerThatOnlyAsksToldUsItsVerdict() async throws {
+    @Test func aServerThatOnlyAsksServesStrangersAndNobodies() async throws {
         let node = try await Node.running()
         let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
         let client = try node.client(stranger.identity(), lenient: true)

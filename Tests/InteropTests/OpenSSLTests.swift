@@ -1,7 +1,8 @@
 import CommandSupport
 import DevPKI
-import Glibc
+import GnuTLS
 import MTLSClient
+import MTLSTestKit
 import Testing
 
 /// OpenSSL's `s_server`, which serves one connection after the other.
@@ -14,8 +15,11 @@ final class OpenSSLServer: Sendable {
     ///   - version: The only one that it speaks.
     ///   - listsIssuers: Whether it trusts its authority, and names it in its requests for certificates.
     ///   - mode: How it answers, such as `-www`.
+    ///   - schemes: The only signature schemes that it accepts of clients, as OpenSSL names them.
     ///   - files: What it can serve, by name.
-    init(_ version: TLSVersion, listsIssuers: Bool, mode: String, files: [String: String] = [:]) async throws {
+    init(
+        _ version: TLSVersion, listsIssuers: Bool, mode: String, schemes: String? = nil, files: [String: String] = [:]
+    ) async throws {
         authority = try CertificateAuthority(commonName: "OpenSSL Root")
         let directory = try TemporaryDirectory()
         let issued = try authority.issue(.server(names: ["127.0.0.1"])).write(to: directory.path, name: "server")
@@ -27,6 +31,7 @@ final class OpenSSLServer: Sendable {
         ]
         arguments += ["-cert", issued.certificate, "-key", issued.key, "-Verify", "1", "-verify_return_error"]
         arguments += listsIssuers ? ["-CAfile", root] : ["-no-CAfile", "-no-CApath", "-no-CAstore"]
+        if let schemes { arguments += ["-client_sigalgs", schemes] }
         process = try ServerProcess(Executable.path(of: "openssl"), arguments, in: directory)
         try await process.waitUntilListening(on: port)
     }
@@ -52,6 +57,20 @@ final class OpenSSLServer: Sendable {
             #expect(text.contains("Protocol  : \(version.openSSLName)"))
             #expect(text.contains("Subject: CN=alice") || text.contains("Subject: CN = alice"))
         }
+        await client.shutdown()
+    }
+
+    @Test(arguments: [
+        (KeyKind.rsa(bits: 2048), TLSVersion.v1_2, "RSA+SHA512"), (.rsa(bits: 2048), .v1_2, "rsa_pss_rsae_sha384"),
+        (.rsa(bits: 2048), .v1_3, "rsa_pss_rsae_sha512"), (.ecdsaP256, .v1_2, "ECDSA+SHA512"),
+        (.ecdsaP384, .v1_3, "ecdsa_secp384r1_sha384"), (.ed25519, .v1_2, "ed25519"),
+    ])
+    func aTokenSignsByTheSchemeThatIsAskedFor(kind: KeyKind, version: TLSVersion, scheme: String) async throws {
+        let server = try await OpenSSLServer(version, listsIssuers: true, mode: "-www", schemes: scheme)
+        let token = try await SoftHSMToken(issuedBy: server.authority, commonName: "alice", key: kind)
+        let client = try Client(
+            server.url, identity: token.identity, trust: .certificates([server.authority.root]))
+        #expect(try await client.get().text().contains("CN=alice"))
         await client.shutdown()
     }
 
