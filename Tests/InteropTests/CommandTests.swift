@@ -7,12 +7,12 @@ import Testing
 @Suite struct CommandTests {
     @Test func twoURLsUseOneConnectionWithAKeyInAToken() async throws {
         let files = try await CommandFiles()
-        let (token, options) = try await files.token(commonName: "token client")
+        let token = try await CommandToken(files, names: ["bob"])
         let url = files.nginx.url() + "/who"
         let outcome = try await MTLSCommand.run(
-            options + ["--pin-source", token.writePINFile(), url, url], token: token)
+            token.options(object: "bob") + [url, url], environment: token.environment)
         #expect(outcome.errors == "")
-        #expect(outcome.output == "SUCCESS CN=token client TLSv1.3 1\nSUCCESS CN=token client TLSv1.3 2\n")
+        #expect(outcome.output == "SUCCESS CN=bob TLSv1.3 1\nSUCCESS CN=bob TLSv1.3 2\n")
         #expect(outcome.status == 0)
     }
 
@@ -25,14 +25,14 @@ import Testing
         #expect(outcome.status == 0)
     }
 
-    @Test func thePINMayBeInAVariable() async throws {
+    @Test func aURIThatNamesTheTokenAloneWillDoAndThePINMayBeInAVariable() async throws {
         let files = try await CommandFiles()
-        let (token, options) = try await files.token(commonName: "alice")
-        let shell = Command("/bin/cat", try token.writePINFile())
+        let token = try await CommandToken(files, names: ["bob"])
+        let pin = files.directory.text(of: "pin").dropLast()
         let outcome = try await MTLSCommand.run(
-            options + ["--pin-env", "THE_PIN", files.nginx.url() + "/who"], token: token,
-            environment: ["THE_PIN": try await shell.run().output])
-        #expect(outcome.output == "SUCCESS CN=alice TLSv1.3 1\n")
+            token.options(pin: ["--pin-env", "THE_PIN"]) + [files.nginx.url() + "/who"],
+            environment: token.environment.merging(["THE_PIN": String(pin)]) { $1 })
+        #expect(outcome.output == "SUCCESS CN=bob TLSv1.3 1\n")
     }
 
     @Test func aBodyGoesToAFile() async throws {

@@ -1,7 +1,7 @@
 import CommandSupport
 import DevPKI
+import GnuTLS
 import MTLSClient
-import MTLSTestKit
 import Testing
 
 /// `gnutls-serv` as a web server.
@@ -11,7 +11,7 @@ final class GnuTLSServ: Sendable {
     private let process: ServerProcess
 
     init() async throws {
-        authority = try CertificateAuthority(commonName: "GnuTLS Root")
+        authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
         let issued = try authority.issue(.server(names: ["127.0.0.1"])).write(to: directory.path, name: "server")
         let root = try authority.writeRoot(to: directory.path)
@@ -36,13 +36,12 @@ final class GnuTLSServ: Sendable {
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func aTokenIdentityIsAccepted(version: TLSVersion) async throws {
         let server = try await GnuTLSServ()
-        let token = try await SoftHSMToken(issuedBy: server.authority, commonName: "alice")
-        let client = try server.client(token.identity, version)
+        let client = try server.client(await Parties.ready().tokenIdentity(), version)
         for _ in 1...2 {
             let response = try await client.get()
             #expect(response.status == .ok)
             let text = try await response.text()
-            #expect(text.contains("Subject: CN=alice"))
+            #expect(text.contains("Subject: CN=token \(KeyKind.ecdsaP256)"))
             #expect(text.contains(version == .v1_2 ? "TLS1.2" : "TLS1.3"))
         }
         await client.shutdown()
@@ -51,8 +50,7 @@ final class GnuTLSServ: Sendable {
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func anUntrustedIdentityIsReportedAsRejected(version: TLSVersion) async throws {
         let server = try await GnuTLSServ()
-        let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
-        let client = try server.client(stranger.identity(), version)
+        let client = try server.client(Parties.stranger().identity(), version)
         let error = try await failure { try await client.get() }
         #expect(error.code == .clientCertificateRejected)
         #expect(error.message.contains("CN=mallory"))

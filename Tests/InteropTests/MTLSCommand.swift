@@ -13,13 +13,12 @@ enum MTLSCommand {
         return String(cString: executable).split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/mtls"
     }()
 
-    /// Runs it; `SOFTHSM2_CONF` is for this process's tokens.
+    /// Runs it, with `environment` besides the variables that every command gets.
     static func run(
-        _ arguments: [String], token: SoftHSMToken? = nil, environment: [String: String] = [:], input: String = ""
+        _ arguments: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Command.Outcome {
         var command = Command(path, arguments)
         command.environment.merge(environment) { $1 }
-        command.environment["SOFTHSM2_CONF"] = token?.configurationPath
         command.standardInput = Array(input.utf8)
         return try await command.run()
     }
@@ -41,12 +40,6 @@ struct CommandFiles {
 
     /// Options for a request that succeeds.
     var options: [String] { ["-sS", "--cacert", root, "--cert", client.certificate, "--key", client.key] }
-
-    /// A token with a key and certificate that nginx accepts, and options for it.
-    func token(commonName: String) async throws -> (token: SoftHSMToken, options: [String]) {
-        let token = try await SoftHSMToken(issuedBy: nginx.authority, commonName: commonName)
-        return (token, ["-sS", "--cacert", root, "--cert", token.uri(object: "client"), "--module", token.modulePath])
-    }
 
     /// A server in this process that accepts the same clients.
     func server(respond: @escaping @Sendable (ServerRequest) async -> ServerAnswer) async throws -> MTLSServer {

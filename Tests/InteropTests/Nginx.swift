@@ -29,7 +29,7 @@ final class Nginx: Sendable {
 
     private init() async throws {
         let executable = try Executable.path(of: "nginx")
-        authority = try CertificateAuthority(commonName: "Interop Root")
+        authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
         try authority.writeRoot(to: directory.path)
         directory.makeDirectory("www")

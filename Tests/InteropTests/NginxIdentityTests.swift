@@ -2,7 +2,6 @@ import CommandSupport
 import DevPKI
 import GnuTLS
 import MTLSClient
-import MTLSTestKit
 import Testing
 
 @Suite struct NginxIdentityTests {
@@ -26,14 +25,12 @@ import Testing
     @Test(arguments: Case.all)
     func twoRequestsPassOverOneConnection(_ one: Case) async throws {
         let nginx = try await Nginx.running()
-        let name = "client \(one.key) in \(one.store)"
         let directory = try TemporaryDirectory()
         let identity: Identity
         switch one.store {
-        case .token:
-            identity = try await SoftHSMToken(issuedBy: nginx.authority, commonName: name, key: one.key).identity
+        case .token: identity = try await Parties.ready().tokenIdentity(one.key)
         case .files:
-            let issued = try nginx.authority.issueClient(commonName: name, key: one.key)
+            let issued = try nginx.authority.issueClient(commonName: "files \(one.key)", key: one.key)
             let files = try issued.write(to: directory.path, name: "client")
             identity = .pem(certificate: files.certificate, key: files.key)
         }
@@ -41,7 +38,9 @@ import Testing
         for number in 1...2 {
             let response = try await agent.get(nginx.url() + "/who")
             #expect(response.status == .ok)
-            #expect(try await response.text() == "SUCCESS CN=\(name) \(one.version.openSSLName) \(number)\n")
+            #expect(
+                try await response.text() == "SUCCESS CN=\(one.store) \(one.key) \(one.version.openSSLName) \(number)\n"
+            )
         }
         await agent.shutdown()
     }
@@ -49,14 +48,14 @@ import Testing
     @Test(arguments: Store.allCases)
     func theIntermediateIsSentToo(store: Store) async throws {
         let nginx = try await Nginx.running()
-        let issuer = try nginx.authority.intermediate(commonName: "Department")
+        let parties = try await Parties.ready()
         let identity =
             switch store {
-            case .token: try await SoftHSMToken(issuedBy: issuer, commonName: "carol").identity
-            case .files: try issuer.issueClient(commonName: "carol").identity()
+            case .token: parties.departmentIdentity
+            case .files: try parties.department.issueClient(commonName: "files department").identity()
             }
         let client = try Client(nginx.url(), identity: identity, trust: nginx.trust)
-        #expect(try await client.get("/who").text() == "SUCCESS CN=carol TLSv1.3 1\n")
+        #expect(try await client.get("/who").text() == "SUCCESS CN=\(store) department TLSv1.3 1\n")
         await client.shutdown()
     }
 
@@ -82,8 +81,8 @@ import Testing
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func withAnIdentityOfAnotherIssuerTheRefusalIsAResponse(version: TLSVersion) async throws {
         let nginx = try await Nginx.running()
-        let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
-        let client = try Client(nginx.url(), identity: stranger.identity(), trust: nginx.trust, tls: .only(version))
+        let client = try Client(
+            nginx.url(), identity: Parties.stranger().identity(), trust: nginx.trust, tls: .only(version))
         let response = try await client.get("/who")
         #expect(response.status == .badRequest)
         #expect(try await response.text().contains("The SSL certificate error"))

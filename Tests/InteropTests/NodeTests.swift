@@ -1,7 +1,7 @@
 import CommandSupport
 import DevPKI
+import GnuTLS
 import MTLSClient
-import MTLSTestKit
 import Testing
 
 /// The Node servers of this process: one that insists on good certificates, and one that only asks for them.
@@ -17,7 +17,7 @@ final class Node: Sendable {
     private let process: ServerProcess
 
     private init() async throws {
-        authority = try CertificateAuthority(commonName: "Node Root")
+        authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
         _ = try authority.issue(.server(names: ["127.0.0.1"])).write(to: directory.path, name: "server")
         try authority.writeRoot(to: directory.path)
@@ -86,16 +86,14 @@ final class Node: Sendable {
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func aTokenIdentityIsAuthorized(version: TLSVersion) async throws {
         let node = try await Node.running()
-        let token = try await SoftHSMToken(issuedBy: node.authority, commonName: "alice")
-        let client = try node.client(token.identity, tls: .only(version))
-        #expect(try await client.get("/who").text() == "true alice \(version.openSSLName) null\n")
+        let client = try node.client(await Parties.ready().tokenIdentity(), tls: .only(version))
+        #expect(try await client.get("/who").text() == "true token \(KeyKind.ecdsaP256) \(version.openSSLName) null\n")
         await client.shutdown()
     }
 
     @Test func aServerThatOnlyAsksServesStrangersAndNobodies() async throws {
         let node = try await Node.running()
-        let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
-        let client = try node.client(stranger.identity(), lenient: true)
+        let client = try node.client(Parties.stranger().identity(), lenient: true)
         let text = try await client.get("/who").text()
         #expect(text.hasPrefix("false mallory TLSv1.3 "))
         #expect(text.contains("UNABLE_TO_VERIFY_LEAF_SIGNATURE"))
@@ -108,8 +106,7 @@ final class Node: Sendable {
     @Test(arguments: [(TLSVersion.v1_2, MTLSError.Code.handshakeFailed), (.v1_3, .responseEmpty)])
     func aRejectionWithoutAWordIsAFailure(version: TLSVersion, code: MTLSError.Code) async throws {
         let node = try await Node.running()
-        let stranger = try CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory")
-        let client = try node.client(stranger.identity(), tls: .only(version))
+        let client = try node.client(Parties.stranger().identity(), tls: .only(version))
         let error = try await failure { try await client.get("/who") }
         #expect(error.code == code)
         #expect(error.message.contains("127.0.0.1"))

@@ -2,7 +2,6 @@ import CommandSupport
 import DevPKI
 import GnuTLS
 import MTLSClient
-import MTLSTestKit
 import Testing
 
 /// OpenSSL's `s_server`, which serves one connection after the other.
@@ -20,7 +19,7 @@ final class OpenSSLServer: Sendable {
     init(
         _ version: TLSVersion, listsIssuers: Bool, mode: String, schemes: String? = nil, files: [String: String] = [:]
     ) async throws {
-        authority = try CertificateAuthority(commonName: "OpenSSL Root")
+        authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
         let issued = try authority.issue(.server(names: ["127.0.0.1"])).write(to: directory.path, name: "server")
         let root = try authority.writeRoot(to: directory.path)
@@ -67,10 +66,9 @@ final class OpenSSLServer: Sendable {
     ])
     func aTokenSignsByTheSchemeThatIsAskedFor(kind: KeyKind, version: TLSVersion, scheme: String) async throws {
         let server = try await OpenSSLServer(version, listsIssuers: true, mode: "-www", schemes: scheme)
-        let token = try await SoftHSMToken(issuedBy: server.authority, commonName: "alice", key: kind)
-        let client = try Client(
-            server.url, identity: token.identity, trust: .certificates([server.authority.root]))
-        #expect(try await client.get().text().contains("CN=alice"))
+        let parties = try await Parties.ready()
+        let client = try Client(server.url, identity: parties.tokenIdentity(kind), trust: parties.trust)
+        #expect(try await client.get().text().contains("CN=token \(kind)"))
         await client.shutdown()
     }
 
@@ -97,7 +95,7 @@ final class OpenSSLServer: Sendable {
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func anUntrustedIdentityIsReportedAsRejected(version: TLSVersion) async throws {
         let server = try await OpenSSLServer(version, listsIssuers: false, mode: "-www")
-        let client = try server.client(CertificateAuthority(commonName: "Stranger").issueClient(commonName: "mallory"))
+        let client = try server.client(Parties.stranger())
         let error = try await failure { try await client.get() }
         #expect(error.code == .clientCertificateRejected)
         #expect(error.message.contains("CN=mallory"))
