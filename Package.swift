@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "mtls",
             dependencies: [
-                "MTLSClient", "GnuTLS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MTLSClient", "GnuTLS", "PKCS11", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
@@ -91,6 +91,15 @@ let package = Package(
                 "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
+            swiftSettings: settings),
+
+        .target(
+            name: "UnixSocketKey",
+            dependencies: [
+                "MTLSClient", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Examples/UnixSocketKey",
             swiftSettings: settings),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
@@ -115,7 +124,7 @@ let package = Package(
         .testTarget(
             name: "MTLSClientTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),

@@ -51,10 +51,13 @@ public struct Identity: IdentitySource {
     ///   - pin: Where the PIN comes from. Without it the URI's `pin-source` serves, if it has one.
     ///   - certificate: A file or a URI for the certificate, when it cannot be found in the token with the key.
     ///   - module: The PKCS#11 module's file, when neither the URI nor p11-kit's configuration names it.
+    ///   - sessions: How many signatures the token is asked for at once, by the whole process: never more than it has
+    ///     sessions for; nil for one where the token can be taken out of its slot, else eight.
     public static func token(
-        _ uri: String, pin: SecretSource? = nil, certificate: String? = nil, module: String? = nil
+        _ uri: String, pin: SecretSource? = nil, certificate: String? = nil, module: String? = nil,
+        sessions: Int? = nil
     ) -> Identity {
-        Identity(TokenIdentity(key: uri, certificate: certificate, pin: pin, module: module))
+        Identity(TokenIdentity(key: uri, certificate: certificate, pin: pin, module: module, sessionLimit: sessions))
     }
 
     /// An identity for each host that a rule names, and none for others.

@@ -10,10 +10,11 @@ import SecretMemory
 struct TokenIdentity: IdentitySource {
     private let loaded: AsyncOnce<ClientIdentity>
 
-    init(key: String, certificate: String?, pin: SecretSource?, module: String?) {
+    init(key: String, certificate: String?, pin: SecretSource?, module: String?, sessionLimit: Int?) {
         loaded = AsyncOnce {
             do {
-                return try await Self.load(key: key, certificate: certificate, pin: pin, module: module)
+                return try await Self.load(
+                    key: key, certificate: certificate, pin: pin, module: module, sessionLimit: sessionLimit)
             } catch let error as PKCS11Error {
                 throw MTLSError.token(error, phase: .identity)
             }
@@ -23,14 +24,14 @@ struct TokenIdentity: IdentitySource {
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
 
     private static func load(
-        key text: String, certificate: String?, pin source: SecretSource?, module path: String?
+        key text: String, certificate: String?, pin source: SecretSource?, module path: String?, sessionLimit: Int?
     ) async throws -> ClientIdentity {
         let uri = try PKCS11URI(text)
         let pin = try PINs(source: source, uri: uri)
         let module = try await Token.searchLane.run { () throws(PKCS11Error) in
             try path.map { (path: String) throws(PKCS11Error) in try PKCS11Module.load(path: path) }
         }
-        let token = try await Token.search(uri, in: module)
+        let token = try await Token.search(uri, in: module, sessionLimit: sessionLimit)
 
         let chain: [Certificate]
         let selector: TokenKey.Selector

@@ -62,9 +62,11 @@ public final class SoftHSMToken: Sendable {
 
     /// The identity of the key and certificate with a label.
     ///
-    /// - Parameter module: The path of a module in front of SoftHSM, in place of SoftHSM's own.
-    public func identity(object: String, module: String? = nil) -> Identity {
-        .token(uri(object: object), pin: pin, module: module ?? modulePath)
+    /// - Parameters:
+    ///   - module: The path of a module in front of SoftHSM, in place of SoftHSM's own.
+    ///   - sessions: How many signatures the token is asked for at once.
+    public func identity(object: String, module: String? = nil, sessions: Int? = nil) -> Identity {
+        .token(uri(object: object), pin: pin, module: module ?? modulePath, sessions: sessions)
     }
 
     /// Generates a key in the token that cannot leave it.

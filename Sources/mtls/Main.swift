@@ -18,6 +18,7 @@ struct MTLS: AsyncParsableCommand {
 enum Main {
     static func main() async {
         Files.occupyStandardDescriptors()
+        Signals.prepare()
         let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
         if let text = text(for: arguments) {
             print(text)
@@ -31,7 +32,7 @@ enum Main {
                 try command.run()
             }
         } catch let code as ExitCode {
-            Signals.restoreTerminal()
+            Signals.cleanUp()
             exit(code.rawValue)
         } catch {
             fail(error)

@@ -24,7 +24,6 @@ struct RequestCommand: AsyncParsableCommand {
     @OptionGroup var options: RequestOptions
 
     func run() async throws {
-        Signals.prepare()
         let console = Console(isSilent: options.output.silent, showsErrors: options.output.showError)
         do {
             throw ExitCode(try await status(console))

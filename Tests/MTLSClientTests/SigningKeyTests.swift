@@ -99,7 +99,8 @@ private struct BrokenKey: SigningKey {
         let issued = try world.authority.issueClient(commonName: "alice")
         let key = RemoteKey(issued)
         let client = try Client(
-            server.url, identity: .signing(key, chain: issued.chain), trust: .certificates([try World().authority.root]))
+            server.url, identity: .signing(key, chain: issued.chain), trust: .certificates([try World().authority.root])
+        )
         await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.code == .issuerUnknown }
         #expect(key.signatures.withLock { $0 } == 0)
         await client.shutdown()
