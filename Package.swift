@@ -151,5 +151,14 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // Runs programs: servers that are not ours, and the command.
+        .target(
+            name: "CommandSupport", dependencies: ["MTLSIdentity"], path: "Tests/CommandSupport",
+            swiftSettings: settings),
+        .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: settings),
+        .testTarget(
+            name: "InteropTests",
+            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "mtls"],
+            swiftSettings: settings),
     ]
 )

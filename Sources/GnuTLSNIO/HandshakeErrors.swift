@@ -50,7 +50,9 @@ extension MTLSError {
                     underlying: failure)
                 : MTLSError(
                     .handshakeFailed, phase: phase, fault: .peer,
-                    "\(peer) closed the connection during the TLS handshake", underlying: failure)
+                    "\(peer) closed the connection during the TLS handshake",
+                    advice: shown.map { _ in "the server may have rejected the client certificate \(subject)" },
+                    underlying: failure)
         case .certificateNotSent:
             return MTLSError(
                 .identityUnusable, phase: .identity, fault: .caller,

@@ -90,7 +90,10 @@ struct CertificateSearch: Sendable {
     private func leaf(_ uri: PKCS11URI) throws(PKCS11Error) -> TokenCertificate {
         var matches = try token.findCertificates(uri)
         if matches.isEmpty, uri.type != .certificate, keyIsIn { matches = try byKey(uri) }
-        if matches.isEmpty, uri.type == .certificate { matches = try token.findCertificates(uri, pin: pin) }
+        // Some tools make certificates private: they show after the login.
+        if matches.isEmpty, uri.type == .certificate || !uri.namesObject {
+            matches = try token.findCertificates(uri, pin: pin)
+        }
         // Certificates of authorities may stand under the same label or identifier.
         if matches.count > 1 {
             let leaves = matches.filter { (try? certificate($0))?.isCA == false }

@@ -9,7 +9,7 @@ import Synchronization
 ///
 /// They are made in batches before anybody uses one of the batch: SoftHSM 2.6 changes its table of slots without a lock
 /// when it makes a token.
-enum SoftHSMStore {
+package enum SoftHSMStore {
     private static let batch = 48
     private static let tokens = AsyncOnce<FreeTokens> { try await BlockingWork.run { try make() } }
 
@@ -22,7 +22,7 @@ enum SoftHSMStore {
     }
 
     /// Where SoftHSM's module is; nil where it is not installed.
-    static let modulePath: String? = {
+    package static let modulePath: String? = {
         let places =
             [getenv("SOFTHSM2_MODULE").map { String(cString: $0) }].compactMap { $0 } + [
                 "/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/softhsm/libsofthsm2.so",

@@ -264,7 +264,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             self.job = nil
             body?.end(.failure(error))
             body = nil
-            if isRetried { lost = job } else { job.finish(.failure(error)) }
+            if isRetried { lost = job } else { job.finish(.failure(explained(error))) }
             context?.close(promise: nil)
         }
     }
@@ -276,6 +276,16 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             version: response.version, isComplete: isComplete, isKeyInToken: handshake?.isKeyExternal ?? false)
         guard case .keep(let idle) = verdict else { return nil }
         return min(idle, idleTimeout ?? idle)
+    }
+
+    /// Under TLS 1.3 the server judges our certificate when the handshake is over on our side (RFC 8446 §4.4.2.4), and
+    /// some servers do not send an alert.
+    private func explained(_ error: MTLSError) -> MTLSError {
+        guard error.code == .responseEmpty, !isReused, let shown = handshake?.clientCertificate else { return error }
+        return MTLSError(
+            error.code, phase: error.phase, fault: error.fault, error.message,
+            advice: "the server may have rejected the client certificate \"\(shown.subject)\"", origin: error.origin,
+            underlying: error.underlying)
     }
 
     private func shouldRetry(_ job: RequestJob, _ error: MTLSError) -> Bool {

@@ -1,0 +1,50 @@
+import CommandSupport
+import DevPKI
+import Glibc
+import MTLSClient
+import MTLSTestKit
+
+/// The command `mtls`, as it was built with the tests.
+enum MTLSCommand {
+    /// Beside this process's own executable.
+    private static let path: String = {
+        guard let executable = realpath("/proc/self/exe", nil) else { return "mtls" }
+        defer { free(executable) }
+        return String(cString: executable).split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/mtls"
+    }()
+
+    /// Runs it, with `environment` besides the variables that every command gets.
+    static func run(
+        _ arguments: [String], environment: [String: String] = [:], input: String = ""
+    ) async throws -> Command.Outcome {
+        var command = Command(path, arguments)
+        command.environment.merge(environment) { $1 }
+        command.standardInput = Array(input.utf8)
+        return try await command.run()
+    }
+}
+
+/// Files for the command: a client's certificate and key, and the root of the nginx of this process.
+struct CommandFiles {
+    let nginx: Nginx
+    let directory: TemporaryDirectory
+    let root: String
+    let client: IssuedIdentity.Files
+
+    init(commonName: String = "alice") async throws {
+        nginx = try await Nginx.running()
+        directory = try TemporaryDirectory()
+        root = try nginx.authority.writeRoot(to: directory.path)
+        client = try nginx.authority.issueClient(commonName: commonName).write(to: directory.path, name: "client")
+    }
+
+    /// Options for a request that succeeds.
+    var options: [String] { ["-sS", "--cacert", root, "--cert", client.certificate, "--key", client.key] }
+
+    /// A server in this process that accepts the same clients.
+    func server(respond: @escaping @Sendable (ServerRequest) async -> ServerAnswer) async throws -> MTLSServer {
+        try await MTLSServer(
+            identity: nginx.authority.issue(.server(names: ["127.0.0.1"])), clients: .required,
+            trusting: [nginx.authority.root], respond: respond)
+    }
+}
