@@ -52,7 +52,12 @@ public final class SoftHSMToken: Sendable {
     public var uri: String { "pkcs11:token=\(label)" }
 
     /// The URI of the key and certificate with a label.
-    public func uri(object: String) -> String { "\(uri);object=\(object)" }
+    public func uri(object: String) -> String {
+        var uri = PKCS11URI()
+        uri.token = Array(label.utf8)
+        uri.object = Array(object.utf8)
+        return uri.formatted
+    }
 
     /// Where the PIN comes from.
     public var pin: SecretSource { .closure { _ in SoftHSMStore.pin } }

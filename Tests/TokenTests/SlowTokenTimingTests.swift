@@ -9,10 +9,34 @@ import Testing
 
 /// What a slow key does to others on the same event loop. Measures time, so it runs in an invocation of its own.
 @Suite struct SlowTokenTimingTests {
+    /// The gap is the least of three tries: what else the machine does can only add to it.
     @Test func aSlowSignerHoldsUpNoOtherConnectionOfItsLoop() async throws {
-        let signature = Duration.milliseconds(300)
         let world = try await TokenWorld()
         world.counting.delay("C_Sign", milliseconds: 300)
+        var best: Observation?
+        for _ in 1...3 {
+            let observation = try await observe(world)
+            #expect(observation.elapsed >= signature)
+            if best.map({ observation.longestGap < $0.longestGap }) ?? true { best = observation }
+            if observation.longestGap < signature / 10 { break }
+        }
+        let observation = try #require(best)
+        print(
+            "four signatures of 300 ms took \(observation.elapsed); meanwhile another connection of the loop answered "
+                + "\(observation.answered) requests, and the loop's longest gap was \(observation.longestGap)")
+        #expect(observation.answered > 10)
+        #expect(observation.longestGap < signature / 10)
+    }
+
+    private let signature = Duration.milliseconds(300)
+
+    private struct Observation {
+        let elapsed: Duration
+        let answered: Int
+        let longestGap: Duration
+    }
+
+    private func observe(_ world: TokenWorld) async throws -> Observation {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let slow = try Client(
             world.server.url, connector: TLSConnector(identity: world.identity, trust: world.trust), on: loop)
@@ -24,6 +48,7 @@ import Testing
 
         let gaps = LoopGaps(on: loop)
         let start = ContinuousClock.now
+        let before = world.server.connectionCount
         async let outcomes = world.outcomes(of: 4, with: slow)
         var answered = 0
         while ContinuousClock.now - start < signature {
@@ -32,16 +57,11 @@ import Testing
         }
         #expect(await outcomes.allSatisfy { (try? $0.get()) == 200 })
         let elapsed = ContinuousClock.now - start
-        let longest = await gaps.stop()
-        print(
-            "four signatures of 300 ms took \(elapsed); meanwhile the loop's longest gap was \(longest), and another connection of it answered \(answered) requests"
-        )
-        #expect(elapsed >= signature)
-        #expect(world.server.connectionCount == 4)
-        #expect(answered > 10)
-        #expect(longest < signature / 10)
+        let longest = gaps.stop()
+        #expect(world.server.connectionCount == before + 4)
         await slow.shutdown()
         await quick.shutdown()
+        return Observation(elapsed: elapsed, answered: answered, longestGap: longest)
     }
 }
 
@@ -63,7 +83,7 @@ private final class LoopGaps: Sendable {
         }
     }
 
-    func stop() async -> Duration {
+    func stop() -> Duration {
         task.cancel()
         return record.times.withLock { $0.longest }
     }
