@@ -107,6 +107,25 @@ struct ExternalSignerTests {
         #expect(pair.server.failure != nil)
     }
 
+    @Test(arguments: TLSVersion.allCases)
+    func evenABlockingStepDoesNotSignWithoutAVerdict(_ version: TLSVersion) throws {
+        let world = try SessionWorld.with(.ecdsaP256)
+        let signer = RecordingSigner(world.clientKey)
+        let key = try world.external(signer)
+        // A server signs before it has seen anything of the client.
+        let pair = SessionPair(
+            client: try Side(world.context(.client, version)) { _ in nil },
+            server: try Side(world.context(.server, version)) { _ in key })
+        pair.client.step()
+        pair.server.wire.inbound += pair.client.wire.take()
+        let failure = #expect(throws: TLSFailure.self) { try pair.server.session.step(mayBlock: true) }
+        guard case .signatureOutOfPlace = try #require(failure).kind else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
+        #expect(signer.inputs.isEmpty)
+    }
+
     @Test(arguments: matrix)
     func aKeyThatFailsEndsBothSides(_ version: TLSVersion, _ kind: KeyKind) throws {
         let world = try SessionWorld.with(kind)

@@ -113,6 +113,14 @@ struct RecordTests {
         #expect(pair.client.session.failure == nil)
     }
 
+    @Test func closeNotifyIsSaidOnce() throws {
+        let pair = try SessionWorld.with(.ecdsaP256).connected(.v1_3)
+        pair.client.session.close()
+        let said = pair.client.wire.outbound
+        pair.client.session.close()
+        #expect(!said.isEmpty && pair.client.wire.outbound == said)
+    }
+
     @Test func closingLeavesTheOtherDirectionOpen() throws {
         let pair = try SessionWorld.with(.ecdsaP256).connected(.v1_3)
         pair.client.session.close()
