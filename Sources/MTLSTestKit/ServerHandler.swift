@@ -112,12 +112,15 @@ final class ServerHandler: ChannelInboundHandler {
 
     private func send(_ answer: ServerAnswer, to request: ServerRequest, _ context: ChannelHandlerContext) {
         guard context.channel.isActive else { return }
+        let written = context.eventLoop.makePromise(of: Void.self)
         switch answer.content {
         case .raw(let bytes):
             // Past the codec: it would not let this through.
             if let codec = try? context.pipeline.syncOperations.context(handler: tls) {
-                tls.write(context: codec, data: NIOAny(ByteBuffer(bytes: bytes)), promise: nil)
+                tls.write(context: codec, data: NIOAny(ByteBuffer(bytes: bytes)), promise: written)
                 tls.flush(context: codec)
+            } else {
+                written.succeed()
             }
         case .response(let response, let body):
             var headers = HTTPHeaders()
@@ -132,9 +135,10 @@ final class ServerHandler: ChannelInboundHandler {
             if request.method != .head {
                 context.write(wrapOutboundOut(.body(.byteBuffer(body.buffer))), promise: nil)
             }
-            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: written)
         }
-        finish(answer.ending, context)
+        // What the kernel has not taken yet would be lost.
+        written.futureResult.assumeIsolated().whenComplete { _ in self.finish(answer.ending, context) }
     }
 
     private func finish(_ ending: ServerAnswer.Ending, _ context: ChannelHandlerContext) {

@@ -10,7 +10,8 @@ package enum SigningInput: Sendable, Equatable {
     case message([UInt8], SignatureScheme)
 }
 
-/// A private key that GnuTLS does not hold.
+/// A private key that GnuTLS does not hold, for the client's role: a server signs before there is a verdict, which is
+/// refused.
 package protocol ExternalSigner: AnyObject, Sendable {
     /// The public key of the certificate that it signs for.
     var publicKey: PublicKey { get }
