@@ -137,6 +137,13 @@ let package = Package(
             dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory"],
             swiftSettings: settings),
         .testTarget(
+            name: "MTLSTestKitTests",
+            dependencies: [
+                "MTLSTestKit", "MTLSClient", "DevPKI", "GnuTLS",
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+            ],
+            swiftSettings: settings),
+        .testTarget(
             name: "MTLSClientTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",

@@ -1,19 +1,21 @@
 import Glibc
 import Synchronization
 
-/// A value that is made once, when it is first wanted, however many want it. A failure is not kept.
+/// A value that is made once, when it is first wanted, however many want it. A failure is not kept; what it takes to make
+/// the value is let go of once it is made.
 package final class AsyncOnce<Value: Sendable>: Sendable {
+    private typealias Make = @Sendable () async throws -> Value
+
     private enum State {
-        case empty
+        case empty(Make)
         case making(Task<Value, any Error>)
         case made(Value)
     }
 
-    private let state = Mutex(State.empty)
-    private let make: @Sendable () async throws -> Value
+    private let state: Mutex<State>
 
     package init(_ make: @escaping @Sendable () async throws -> Value) {
-        self.make = make
+        state = Mutex(.empty(make))
     }
 
     /// The value, if it has been made.
@@ -40,14 +42,14 @@ package final class AsyncOnce<Value: Sendable>: Sendable {
         switch state {
         case .made(let value): return .left(value)
         case .making(let task): return .right(task)
-        case .empty:
+        case .empty(let make):
             let task = Task.detached { [self] in
                 do {
                     let value = try await make()
                     self.state.withLock { $0 = .made(value) }
                     return value
                 } catch {
-                    self.state.withLock { $0 = .empty }
+                    self.state.withLock { $0 = .empty(make) }
                     throw error
                 }
             }

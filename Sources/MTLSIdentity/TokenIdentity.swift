@@ -11,10 +11,12 @@ struct TokenIdentity: IdentitySource {
     private let loaded: AsyncOnce<ClientIdentity>
 
     init(key: String, certificate: String?, pin: SecretSource?, module: String?, sessionLimit: Int?) {
+        // Not the text: it may hold a PIN.
+        let uri = Result { () throws(PKCS11Error) in try PKCS11URI(key) }
         loaded = AsyncOnce {
             do {
                 return try await Self.load(
-                    key: key, certificate: certificate, pin: pin, module: module, sessionLimit: sessionLimit)
+                    uri: try uri.get(), certificate: certificate, pin: pin, module: module, sessionLimit: sessionLimit)
             } catch let error as PKCS11Error {
                 throw MTLSError.token(error, phase: .identity)
             }
@@ -24,9 +26,8 @@ struct TokenIdentity: IdentitySource {
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
 
     private static func load(
-        key text: String, certificate: String?, pin source: SecretSource?, module path: String?, sessionLimit: Int?
+        uri: PKCS11URI, certificate: String?, pin source: SecretSource?, module path: String?, sessionLimit: Int?
     ) async throws -> ClientIdentity {
-        let uri = try PKCS11URI(text)
         let pin = try PINs(source: source, uri: uri)
         let module = try await Token.searchLane.run { () throws(PKCS11Error) in
             try path.map { (path: String) throws(PKCS11Error) in try PKCS11Module.load(path: path) }

@@ -111,7 +111,9 @@ enum TemporaryTree {
 
     static func remove(_ path: String) {
         guard !path.isEmpty else { return }
-        if let directory = opendir(path) {
+        // Links are removed and not followed.
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if descriptor >= 0, let directory = fdopendir(descriptor) {
             while let entry = readdir(directory) {
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {
                     $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }

@@ -35,7 +35,7 @@ actor Gate {
 }
 
 /// Values that are made once.
-@Suite struct AsyncOnceTests {
+@Suite(.timeLimit(.minutes(1))) struct AsyncOnceTests {
     @Test func manyCallersShareOneMaking() async throws {
         let made = Counter()
         let gate = Gate()
@@ -99,6 +99,20 @@ actor Gate {
         await gate.open()
         #expect(try await second.value == 7)
         #expect(try await once.value() == 7)
+    }
+
+    @Test func whatItTakesToMakeTheValueIsLetGoOf() async throws {
+        let counter = Mutex<Counter?>(Counter())
+        weak let needed = counter.withLock { $0 }
+        let once = counter.withLock { slot in
+            let needed = slot.take()
+            return AsyncOnce<Int?> { needed?.add() }
+        }
+        #expect(needed != nil)
+        #expect(try await once.value() == 1)
+        // The task that made it may be a moment from its end.
+        while needed != nil { await Task.yield() }
+        #expect(once.ifMade == 1)
     }
 
     @Test func blockingWorkHasAThreadOfItsOwnAndThrowsWhatItThrows() async throws {
