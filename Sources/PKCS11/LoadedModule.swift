@@ -4,6 +4,7 @@ import Glibc
 import Musl
 #endif
 import CP11Kit
+import Synchronization
 
 /// A module's shared object, initialised: by p11-kit, so that others in the process can use the same module, or by us
 /// where the module cannot take the locks that p11-kit gives it.
@@ -11,6 +12,8 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
     let cryptoki: Cryptoki
     private let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     private let isManaged: Bool
+    private let restarting = Monitor()
+    private let restartCount = Atomic(0)
 
     private init(managed functions: UnsafeMutablePointer<CK_FUNCTION_LIST>) {
         self.functions = functions
@@ -97,7 +100,19 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
             function: "C_Initialize", returnCode: code)
     }
 
-    func restart() throws(PKCS11Error) {
+    /// How often the module was initialised again.
+    var restarts: Int { restartCount.load(ordering: .acquiring) }
+
+    /// Initialises the module again, unless that has been done since ``restarts`` was `seen`.
+    func restart(seen: Int) throws(PKCS11Error) {
+        restarting.lock()
+        defer { restarting.unlock() }
+        guard restarts == seen else { return }
+        guard cryptoki.gate.close() else {
+            throw PKCS11Error(
+                .timedOut, "the module cannot be initialised again: a call does not return",
+                advice: "restart the program")
+        }
         if isManaged { p11_kit_module_finalize(functions) }
         let code = ReturnCode(
             rawValue: isManaged
@@ -106,6 +121,8 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
         guard code == .ok || code.rawValue == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
             throw PKCS11Error("C_Initialize", code)
         }
+        cryptoki.gate.open()
+        restartCount.add(1, ordering: .acquiringAndReleasing)
     }
 
     func finalize() {

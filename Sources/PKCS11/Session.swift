@@ -40,6 +40,13 @@ final class Session {
         }
     }
 
+    /// Whether the token says that nobody is logged in any more.
+    var hasLostLogin: Bool {
+        var info = CK_SESSION_INFO()
+        guard cryptoki.result(\.C_GetSessionInfo, { $0(handle, &info) }) == .ok else { return false }
+        return info.state == CKS_RO_PUBLIC_SESSION || info.state == CKS_RW_PUBLIC_SESSION
+    }
+
     func logOut() { _ = cryptoki.result(\.C_Logout) { $0(handle) } }
 
     func call<Function>(
@@ -105,12 +112,13 @@ extension Session {
                 try call("C_FindObjects", \.C_FindObjects) { $0($1, &batch, UInt(batch.count), &count) }
                 found += batch.prefix(Int(clamping: count))
             } while count > 0 && found.count < Self.mostObjects
+            try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }
+            return found
         } catch {
+            // The search may be pending.
             condition = .unknown
             throw error
         }
-        try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }
-        return found
     }
 
     /// A value longer than this is not an attribute that we ask for. `CK_UNAVAILABLE_INFORMATION` is longer, too.

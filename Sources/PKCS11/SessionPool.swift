@@ -5,8 +5,9 @@ import CP11Kit
 /// A session is opened when it is needed, lent to one thread at a time, most recently used first, and closed when it has
 /// failed in a way that leaves its state unknown. Nothing pings it.
 ///
-/// When the token is lost a new *generation* begins: free sessions close before any new one opens, since a module may
-/// give an old session's number to a new one, and lent ones end with the call that they are lent for. Nobody closes a
+/// When the token is lost a new *generation* begins: free sessions, and the one in which the loss showed, close before
+/// any new one opens, since a module may give an old session's number to a new one; the module may have kept them. Lent
+/// ones end with the call that they are lent for. Nobody closes a
 /// session that another thread is using: modules crash over that.
 final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
     private let module: PKCS11Module
@@ -98,10 +99,16 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     }
 
     /// Begins a new generation, unless another thread has ended the generation `lost` before.
-    func abandon(_ lost: Int) {
+    ///
+    /// - Parameter session: The lent session that the loss showed in: it is not used again.
+    func abandon(_ lost: Int, with session: Session? = nil) {
         monitor.lock()
         defer { monitor.unlock() }
         guard lost == currentGeneration else { return }
+        if let session {
+            session.close()
+            session.condition = .gone
+        }
         for session in free { session.close() }
         anchor?.close()
         currentGeneration += 1
@@ -111,6 +118,19 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         limit = wantedLimit
         slot = nil
         returned.broadcast()
+    }
+
+    /// Closes the sessions that nobody uses. Without any the login is gone, too, and with it the handles of private keys.
+    func closeFree() {
+        monitor.lock()
+        defer { monitor.unlock() }
+        open -= free.count
+        for session in free { session.close() }
+        free.removeAll()
+        guard open == 0 else { return }
+        anchor?.close()
+        anchor = nil
+        currentGeneration += 1
     }
 
     var generation: Int { monitor.withLock { currentGeneration } }
@@ -129,15 +149,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// Looks for the token by its serial number and label in all slots: their numbers change when tokens come and go.
     private func located() throws(PKCS11Error) -> CK_SLOT_ID {
         if let slot { return slot }
-        let found: [SlotWithToken]
-        do throws(PKCS11Error) { found = try module.tokens() } catch {
-            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
-            try module.restart()
-            found = try module.tokens()
-        }
+        let (found, failure) = try module.survey()
         let matches = found.filter { $0.token.isSameToken(as: identity) }
         guard let match = matches.first else {
-            throw PKCS11Error(.removed, "the token is no longer in any slot", advice: "put the token back")
+            throw PKCS11Error(
+                .removed, "the token is no longer in any slot", advice: "put the token back", because: failure)
         }
         guard matches.count == 1 else {
             throw PKCS11Error(.ambiguous, "\(matches.count) slots hold a token with this serial number and label")
