@@ -1,10 +1,8 @@
 import CP11Kit
 
-/// Keeps calls out of a module while it is initialised again, and as long as that has failed: p11-kit crashes over a
-/// session that is opened meanwhile.
+/// Keeps calls out of a module while it is initialised again, as long as that has failed, and after it was finalized:
+/// p11-kit crashes over a session that is opened then.
 final class CallGate: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
-    private static let patience = 5
-
     private let monitor = Monitor()
     private let left = Condition()
     private var calls = 0
@@ -25,13 +23,13 @@ final class CallGate: @unchecked Sendable {  // safe: what is mutable is guarded
         }
     }
 
-    /// Lets no call in, and waits for those that are inside. False, and open again, when one of them does not return.
-    func close() -> Bool {
+    /// Lets no call in, and waits for those that are inside. False, and open again, when none returns for so many seconds.
+    func close(patience seconds: Int) -> Bool {
         monitor.lock()
         defer { monitor.unlock() }
         isOpen = false
         while calls > 0 {
-            if left.wait(monitor, seconds: Self.patience), calls > 0 {
+            if left.wait(monitor, seconds: seconds), calls > 0 {
                 isOpen = true
                 return false
             }

@@ -14,6 +14,7 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
     private let isManaged: Bool
     private let restarting = Monitor()
     private let restartCount = Atomic(0)
+    private let isFinalized = Atomic(false)
 
     private init(managed functions: UnsafeMutablePointer<CK_FUNCTION_LIST>) {
         self.functions = functions
@@ -108,7 +109,10 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
         restarting.lock()
         defer { restarting.unlock() }
         guard restarts == seen else { return }
-        guard cryptoki.gate.close() else {
+        guard !isFinalized.load(ordering: .acquiring) else {
+            throw PKCS11Error(.moduleUnavailable, "the module was finalized", advice: "load the identity again")
+        }
+        guard cryptoki.gate.close(patience: 5) else {
             throw PKCS11Error(
                 .timedOut, "the module cannot be initialised again: a call does not return",
                 advice: "restart the program")
@@ -125,12 +129,17 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
         restartCount.add(1, ordering: .acquiringAndReleasing)
     }
 
+    /// Ends the module's work, unless a call is in it: then it is left alone. No call is made any more.
     func finalize() {
+        restarting.lock()
+        defer { restarting.unlock() }
+        guard cryptoki.gate.close(patience: 0) else { return }
+        isFinalized.store(true, ordering: .releasing)
         if isManaged {
             p11_kit_module_finalize(functions)
             p11_kit_module_release(functions)
         } else {
-            _ = cryptoki.result(\.C_Finalize) { $0(nil) }
+            _ = functions.pointee.C_Finalize?(nil)
         }
     }
 }

@@ -121,13 +121,13 @@ extension PKCS11Module {
     }
 
     /// Finalizes all modules, so that no sessions are left in tokens that outlive the process. For an orderly shutdown,
-    /// when nothing uses a token any more; never from `atexit`. A module whose calls have not returned is left alone.
+    /// when nothing uses a token any more; never from `atexit`. A module is left alone when a call in it has not returned.
     /// Tokens found before are of no use after it.
     package static func finalizeAll() {
         registryLock.lock()
         defer { registryLock.unlock() }
-        let busy = Token.forgetAll()
-        for module in registry.values where !busy.contains(ObjectIdentifier(module)) { module.handle.finalize() }
+        Token.forgetAll()
+        for module in registry.values { module.handle.finalize() }
         registry.removeAll()
     }
 

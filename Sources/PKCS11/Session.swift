@@ -9,6 +9,11 @@ final class Session {
     let generation: Int
     private let handle: CK_SESSION_HANDLE
     var condition = Condition.good
+    let opened = ContinuousClock.now
+    /// How often it was lent.
+    var uses = 0
+    /// When it was last given back.
+    var idleSince = ContinuousClock.now
 
     enum Condition {
         case good

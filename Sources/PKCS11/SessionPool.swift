@@ -1,5 +1,17 @@
 import CP11Kit
 
+/// How long sessions live.
+package struct SessionPolicy: Sendable {
+    /// How often a session is used: some TPM modules fail after 65,000 signatures in one.
+    package var uses = 10_000
+    /// How long a session is used.
+    package var age = Duration.seconds(3600)
+    /// How long it is remembered that the token refused to open more sessions.
+    package var refusal = Duration.seconds(60)
+
+    package init() {}
+}
+
 /// The sessions of one token: those that sign, and one logged-in anchor that keeps the login when the others close.
 ///
 /// A session is opened when it is needed, lent to one thread at a time, most recently used first, and closed when it has
@@ -23,6 +35,9 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// How many may be open: lowered when the token refuses to open more.
     private var limit: Int
     private var wantedLimit: Int
+    /// When the token last refused to open one more.
+    private var refused: ContinuousClock.Instant?
+    private var policy = SessionPolicy()
     private var anchor: Session?
     private let mayAnchor: Bool
 
@@ -39,9 +54,12 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         monitor.withLock {
             self.limit = limit
             wantedLimit = limit
+            refused = nil
             returned.broadcast()
         }
     }
+
+    func setPolicy(_ policy: SessionPolicy) { monitor.withLock { self.policy = policy } }
 
     /// Lends a session, a new one where none is free. When the token refuses to open one more, it waits for another's.
     func take() throws(PKCS11Error) -> Session {
@@ -49,6 +67,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         defer { monitor.unlock() }
         while true {
             if let session = free.popLast() { return session }
+            if open >= limit, let refused, ContinuousClock.now - refused >= policy.refusal {
+                // Those who held the other sessions may have closed some.
+                limit = wantedLimit
+                self.refused = nil
+            }
             if open >= limit {
                 returned.wait(monitor)
                 continue
@@ -59,6 +82,7 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
                 return session
             } catch {
                 guard error.returnCode?.rawValue == CKR_SESSION_COUNT else { throw error }
+                refused = .now
                 if open > 0 {
                     limit = open
                 } else if let session = anchor {
@@ -77,7 +101,9 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         monitor.lock()
         defer { monitor.unlock() }
         let isCurrent = session.generation == currentGeneration
-        if isCurrent, session.condition == .good {
+        session.uses += 1
+        if isCurrent, session.condition == .good, !isWorn(session) {
+            session.idleSince = .now
             free.append(session)
         } else {
             if session.condition != .gone { session.close() }
@@ -88,6 +114,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
             }
         }
         returned.signal()
+    }
+
+    /// Whether a session is to be replaced. One that alone keeps the login is not: a person may have to give the PIN.
+    private func isWorn(_ session: Session) -> Bool {
+        anchor != nil && (session.uses >= policy.uses || ContinuousClock.now - session.opened >= policy.age)
     }
 
     /// The session that logs in and stays, nil where the token has too few for that.
@@ -116,8 +147,21 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         anchor = nil
         open = 0
         limit = wantedLimit
+        refused = nil
         slot = nil
         returned.broadcast()
+    }
+
+    /// Closes the sessions that nobody has used for `time`, as long as another keeps the login.
+    func closeIdle(for time: Duration) {
+        monitor.withLock {
+            guard anchor != nil else { return }
+            let now = ContinuousClock.now
+            let idle = free.prefix { now - $0.idleSince >= time }
+            for session in idle { session.close() }
+            open -= idle.count
+            free.removeFirst(idle.count)
+        }
     }
 
     /// Closes the sessions that nobody uses. Without any the login is gone, too, and with it the handles of private keys.

@@ -26,6 +26,7 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
         lane = TokenLane("the token \(found.token.label)", limit: limit)
         sessions = SessionPool(module, found, limit: limit)
         login = TokenLogin(found.token)
+        lane.whenIdle { [sessions] in sessions.closeIdle(for: .seconds(TokenLane.idleSeconds)) }
     }
 
     /// Modules for things that people carry hold one lock anyway, and lose the login when sessions interleave.
@@ -43,6 +44,9 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
         sessions.setLimit(limit)
     }
 
+    /// Says how long sessions live.
+    package func setSessionPolicy(_ policy: SessionPolicy) { sessions.setPolicy(policy) }
+
     /// The label, escaped.
     package var label: String { info.label.description }
 
@@ -59,6 +63,10 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
     /// Closes the sessions that nobody uses, the one that keeps the login included. The next operation opens and logs in
     /// anew. On a thread that may block.
     package func closeSessions() { sessions.closeFree() }
+
+    /// Closes the sessions that nobody has used for `time`, as long as another keeps the login; it happens by itself after
+    /// a minute. On a thread that may block.
+    package func closeSessions(idleFor time: Duration) { sessions.closeIdle(for: time) }
 
     /// What the token can do, asked once. It blocks, like all that asks the token.
     package func mechanisms() throws(PKCS11Error) -> [UInt: MechanismInfo] {
@@ -176,12 +184,6 @@ extension Token {
         registryLock.withLock { registry = registry.filter { $0.value !== token } }
     }
 
-    /// Empties the registry. Returns the modules that are in the middle of a call.
-    static func forgetAll() -> Set<ObjectIdentifier> {
-        registryLock.withLock {
-            let busy = registry.values.filter { $0.lane.busy > 0 }.map { ObjectIdentifier($0.module) }
-            registry.removeAll()
-            return Set(busy)
-        }
-    }
+    /// Empties the registry.
+    static func forgetAll() { registryLock.withLock { registry.removeAll() } }
 }

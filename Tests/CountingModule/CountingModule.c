@@ -141,7 +141,7 @@ static CK_FUNCTION_LIST *target;
 /* Which slots are shown: those of the module behind; one, whose number may be another there; none. */
 enum { ALL, ONE, NONE };
 static atomic_int shown;
-static atomic_ulong shown_slot, real_slot, removed_rv;
+static atomic_ulong shown_slot, real_slot, shown_identity, removed_rv;
 
 /* Held for reading by a call that is in the module behind, for writing while its sessions are closed. */
 static pthread_rwlock_t passage = PTHREAD_RWLOCK_INITIALIZER;
@@ -301,7 +301,13 @@ static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
         rv = translate(&slot);
     if (rv != CKR_OK)
         return rv;
+    CK_TOKEN_INFO other;
     rv = PASS(C_GetTokenInfo, (slot, info));
+    if (rv == CKR_OK && atomic_load(&shown) == ONE
+        && PASS(C_GetTokenInfo, (atomic_load(&shown_identity), &other)) == CKR_OK) {
+        memcpy(info->label, other.label, sizeof info->label);
+        memcpy(info->serialNumber, other.serialNumber, sizeof info->serialNumber);
+    }
     if (rv == CKR_OK) {
         info->flags = (info->flags | atomic_load(&flags_added)) & ~atomic_load(&flags_removed);
         if (atomic_load(&session_limit_shown))
@@ -457,8 +463,9 @@ void counting_token_flags(unsigned long added, unsigned long removed)
     atomic_store(&flags_removed, removed);
 }
 
-void counting_insert_token(unsigned long slot, unsigned long real)
+void counting_insert_token(unsigned long slot, unsigned long real, unsigned long identity)
 {
+    atomic_store(&shown_identity, identity);
     atomic_store(&shown_slot, slot);
     atomic_store(&real_slot, real);
     atomic_store(&shown, ONE);

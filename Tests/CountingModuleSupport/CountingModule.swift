@@ -84,8 +84,11 @@ package final class CountingModule: Sendable {
     /// Changes the flags that `C_GetTokenInfo` shows.
     package func tokenFlags(adding added: UInt = 0, removing removed: UInt = 0) { controls.tokenFlags(added, removed) }
 
-    /// Shows one slot, with the number `slot`, and in it the token that the module behind has in the slot `real`.
-    package func insertToken(_ real: UInt, in slot: UInt) { controls.insertToken(slot, real) }
+    /// Shows one slot, with the number `slot`, and in it the token that the module behind has in the slot `real`,
+    /// perhaps with the label and the serial number of the token in the slot `other`.
+    package func insertToken(_ real: UInt, in slot: UInt, disguisedAs other: UInt? = nil) {
+        controls.insertToken(slot, real, other ?? real)
+    }
 
     /// Takes the token out of the slot of ``insertToken(_:in:)``: sessions are lost, and their calls return `rv`.
     package func removeToken(answering rv: UInt) { controls.removeToken(rv) }
@@ -146,7 +149,7 @@ private struct Controls: Sendable {
     let unblock: @convention(c) @Sendable (UnsafePointer<CChar>) -> Void
     let corruptSignatures: @convention(c) @Sendable (CInt) -> Void
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
-    let insertToken: @convention(c) @Sendable (UInt, UInt) -> Void
+    let insertToken: @convention(c) @Sendable (UInt, UInt, UInt) -> Void
     let removeToken: @convention(c) @Sendable (UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
     let loseSessions: @convention(c) @Sendable () -> Void

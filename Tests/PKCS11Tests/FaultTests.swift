@@ -24,9 +24,7 @@ private struct FaultBench: Sendable {
         test = try await TestToken()
         try await test.generate(.ecP256)
         try await test.generate(.ecP256, label: "guarded", id: [2], alwaysAuthenticate: true)
-        let (module, serial) = (test.token.module, test.token.info.serial)
-        let tokens = try await Token.searchLane.run { () throws(PKCS11Error) in try module.tokens() }
-        slot = try #require(tokens.first { $0.token.serial == serial }?.slot.id)
+        slot = try await test.slot
         // One slot: looking for the token among those of all tests would take most of the time.
         test.counting.insertToken(slot, in: slot)
     }

@@ -38,8 +38,8 @@ COUNTING_API void counting_corrupt_signatures(int corrupt);
 COUNTING_API void counting_token_flags(unsigned long added, unsigned long removed);
 
 /* From now on there is one slot, with this number, and the token in it is the one in the slot `real` of the module
- * behind. */
-COUNTING_API void counting_insert_token(unsigned long slot, unsigned long real);
+ * behind, with the label and the serial number of the one in its slot `identity`. */
+COUNTING_API void counting_insert_token(unsigned long slot, unsigned long real, unsigned long identity);
 
 /* Takes the token out of the slot that counting_insert_token made: sessions are lost, and calls that concern one return
  * rv. */
