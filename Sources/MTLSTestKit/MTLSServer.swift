@@ -93,6 +93,14 @@ public final class MTLSServer: Sendable {
     /// Why handshakes failed, as the server saw it.
     public var handshakeErrors: [String] { journal.state.withLock { $0.handshakeErrors } }
 
+    /// Forgets the requests and failures so far, and with them their memory.
+    public func forget() {
+        journal.state.withLock { state in
+            state.requests = []
+            state.handshakeErrors = []
+        }
+    }
+
     /// Stops accepting, and closes all connections.
     public func shutdown() async {
         try? await channel.close().get()

@@ -7,19 +7,23 @@ final class Cryptoki: @unchecked Sendable {  // safe: the list is constant once 
     private let list: UnsafeMutablePointer<CK_FUNCTION_LIST>
     /// Held during each call, where the module cannot lock.
     private let serial: Monitor?
+    let gate = CallGate()
 
     init(_ list: UnsafeMutablePointer<CK_FUNCTION_LIST>, serial: Monitor? = nil) {
         self.list = list
         self.serial = serial
     }
 
-    /// Calls a function. One that the module lacks returns `CKR_FUNCTION_NOT_SUPPORTED`.
+    /// Calls a function. One that the module lacks returns `CKR_FUNCTION_NOT_SUPPORTED`; each returns
+    /// `CKR_CRYPTOKI_NOT_INITIALIZED` as long as the gate is closed.
     func result<Function>(
         _ function: KeyPath<Functions, Function?>, _ body: (Function) -> CK_RV
     ) -> ReturnCode {
         guard let function = list.pointee[keyPath: function] else {
             return ReturnCode(rawValue: CKR_FUNCTION_NOT_SUPPORTED)
         }
+        guard gate.enter() else { return ReturnCode(rawValue: CKR_CRYPTOKI_NOT_INITIALIZED) }
+        defer { gate.leave() }
         serial?.lock()
         defer { serial?.unlock() }
         return ReturnCode(rawValue: body(function))

@@ -4,6 +4,7 @@ import Glibc
 import Musl
 #endif
 import CP11Kit
+import Synchronization
 
 /// A module's shared object, initialised: by p11-kit, so that others in the process can use the same module, or by us
 /// where the module cannot take the locks that p11-kit gives it.
@@ -11,6 +12,9 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
     let cryptoki: Cryptoki
     private let functions: UnsafeMutablePointer<CK_FUNCTION_LIST>
     private let isManaged: Bool
+    private let restarting = Monitor()
+    private let restartCount = Atomic(0)
+    private let isFinalized = Atomic(false)
 
     private init(managed functions: UnsafeMutablePointer<CK_FUNCTION_LIST>) {
         self.functions = functions
@@ -97,7 +101,22 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
             function: "C_Initialize", returnCode: code)
     }
 
-    func restart() throws(PKCS11Error) {
+    /// How often the module was initialised again.
+    var restarts: Int { restartCount.load(ordering: .acquiring) }
+
+    /// Initialises the module again, unless that has been done since ``restarts`` was `seen`.
+    func restart(seen: Int) throws(PKCS11Error) {
+        restarting.lock()
+        defer { restarting.unlock() }
+        guard restarts == seen else { return }
+        guard !isFinalized.load(ordering: .acquiring) else {
+            throw PKCS11Error(.moduleUnavailable, "the module was finalized", advice: "load the identity again")
+        }
+        guard cryptoki.gate.close(patience: 5) else {
+            throw PKCS11Error(
+                .timedOut, "the module cannot be initialised again: a call does not return",
+                advice: "restart the program")
+        }
         if isManaged { p11_kit_module_finalize(functions) }
         let code = ReturnCode(
             rawValue: isManaged
@@ -106,14 +125,21 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
         guard code == .ok || code.rawValue == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
             throw PKCS11Error("C_Initialize", code)
         }
+        cryptoki.gate.open()
+        restartCount.add(1, ordering: .acquiringAndReleasing)
     }
 
+    /// Ends the module's work, unless a call is in it: then it is left alone. No call is made any more.
     func finalize() {
+        restarting.lock()
+        defer { restarting.unlock() }
+        guard cryptoki.gate.close(patience: 0) else { return }
+        isFinalized.store(true, ordering: .releasing)
         if isManaged {
             p11_kit_module_finalize(functions)
             p11_kit_module_release(functions)
         } else {
-            _ = cryptoki.result(\.C_Finalize) { $0(nil) }
+            _ = functions.pointee.C_Finalize?(nil)
         }
     }
 }

@@ -69,6 +69,15 @@ package struct PKCS11Error: Error, Sendable {
             code.kind, "\(function): \(code)", advice: code.advice, function: function, returnCode: code)
     }
 
+    /// An error about something that is not there, perhaps because `failure` hid it.
+    init(
+        _ kind: Kind, _ message: String, advice: String? = nil, because failure: PKCS11Error?
+    ) {
+        self.init(
+            kind, failure.map { "\(message): \($0.message)" } ?? message, advice: failure?.advice ?? advice,
+            function: failure?.function, returnCode: failure?.returnCode)
+    }
+
     /// The same error, said of the token with this label, unless it names one already.
     func naming(token: String) -> PKCS11Error {
         var copy = self

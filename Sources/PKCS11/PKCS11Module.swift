@@ -28,17 +28,31 @@ package final class PKCS11Module: Sendable {
     /// The initialised slots, with the tokens in them. Slots that fail or hold a token without contents are left out.
     ///
     /// It blocks as long as the module likes.
-    package func tokens() throws(PKCS11Error) -> [SlotWithToken] {
-        try cryptoki.slots(withToken: true).compactMap { slot in
-            guard let slotInfo = try? cryptoki.slotInfo(slot), let token = try? cryptoki.tokenInfo(slot),
-                token.flags.contains(.tokenInitialized)
-            else { return nil }
-            return SlotWithToken(slot: slotInfo, token: token)
+    package func tokens() throws(PKCS11Error) -> [SlotWithToken] { try survey().tokens }
+
+    /// The tokens, and why a slot was left out. A module that is not initialised any more is initialised again.
+    func survey() throws(PKCS11Error) -> (tokens: [SlotWithToken], failure: PKCS11Error?) {
+        var tokens: [SlotWithToken] = []
+        var failure: PKCS11Error?
+        for slot in try slots() {
+            do throws(PKCS11Error) {
+                let found = SlotWithToken(slot: try cryptoki.slotInfo(slot), token: try cryptoki.tokenInfo(slot))
+                if found.token.flags.contains(.tokenInitialized) { tokens.append(found) }
+            } catch {
+                failure = error
+            }
         }
+        return (tokens, failure)
     }
 
-    /// Initialises the module again, after it said that it is not initialised.
-    func restart() throws(PKCS11Error) { try handle.restart() }
+    private func slots() throws(PKCS11Error) -> [CK_SLOT_ID] {
+        let restarts = handle.restarts
+        do throws(PKCS11Error) { return try cryptoki.slots(withToken: true) } catch {
+            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
+            try handle.restart(seen: restarts)
+            return try cryptoki.slots(withToken: true)
+        }
+    }
 }
 
 extension PKCS11Module {
@@ -107,13 +121,13 @@ extension PKCS11Module {
     }
 
     /// Finalizes all modules, so that no sessions are left in tokens that outlive the process. For an orderly shutdown,
-    /// when nothing uses a token any more; never from `atexit`. A module whose calls have not returned is left alone.
+    /// when nothing uses a token any more; never from `atexit`. A module is left alone when a call in it has not returned.
     /// Tokens found before are of no use after it.
     package static func finalizeAll() {
         registryLock.lock()
         defer { registryLock.unlock() }
-        let busy = Token.forgetAll()
-        for module in registry.values where !busy.contains(ObjectIdentifier(module)) { module.handle.finalize() }
+        Token.forgetAll()
+        for module in registry.values { module.handle.finalize() }
         registry.removeAll()
     }
 

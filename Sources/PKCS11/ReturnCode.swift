@@ -92,7 +92,7 @@ extension ReturnCode {
     /// Whether the token judged the PIN and would judge it so again.
     var refusesPIN: Bool {
         switch rawValue {
-        case CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_LOCKED: true
+        case CKR_PIN_INCORRECT, CKR_PIN_INVALID, CKR_PIN_LEN_RANGE, CKR_PIN_EXPIRED, CKR_PIN_LOCKED: true
         default: false
         }
     }

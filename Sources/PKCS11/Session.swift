@@ -9,6 +9,11 @@ final class Session {
     let generation: Int
     private let handle: CK_SESSION_HANDLE
     var condition = Condition.good
+    let opened = ContinuousClock.now
+    /// How often it was lent.
+    var uses = 0
+    /// When it was last given back.
+    var idleSince = ContinuousClock.now
 
     enum Condition {
         case good
@@ -38,6 +43,13 @@ final class Session {
             guard let pin else { return login(handle, user, nil, 0) }
             return pin.withPIN { login(handle, user, $0, $1) }
         }
+    }
+
+    /// Whether the token says that nobody is logged in any more.
+    var hasLostLogin: Bool {
+        var info = CK_SESSION_INFO()
+        guard cryptoki.result(\.C_GetSessionInfo, { $0(handle, &info) }) == .ok else { return false }
+        return info.state == CKS_RO_PUBLIC_SESSION || info.state == CKS_RW_PUBLIC_SESSION
     }
 
     func logOut() { _ = cryptoki.result(\.C_Logout) { $0(handle) } }
@@ -105,12 +117,13 @@ extension Session {
                 try call("C_FindObjects", \.C_FindObjects) { $0($1, &batch, UInt(batch.count), &count) }
                 found += batch.prefix(Int(clamping: count))
             } while count > 0 && found.count < Self.mostObjects
+            try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }
+            return found
         } catch {
+            // The search may be pending.
             condition = .unknown
             throw error
         }
-        try call("C_FindObjectsFinal", \.C_FindObjectsFinal) { $0($1) }
-        return found
     }
 
     /// A value longer than this is not an attribute that we ask for. `CK_UNAVAILABLE_INFORMATION` is longer, too.

@@ -1,12 +1,25 @@
 import CP11Kit
 
+/// How long sessions live.
+package struct SessionPolicy: Sendable {
+    /// How often a session is used: some TPM modules fail after 65,000 signatures in one.
+    package var uses = 10_000
+    /// How long a session is used.
+    package var age = Duration.seconds(3600)
+    /// How long it is remembered that the token refused to open more sessions.
+    package var refusal = Duration.seconds(60)
+
+    package init() {}
+}
+
 /// The sessions of one token: those that sign, and one logged-in anchor that keeps the login when the others close.
 ///
 /// A session is opened when it is needed, lent to one thread at a time, most recently used first, and closed when it has
 /// failed in a way that leaves its state unknown. Nothing pings it.
 ///
-/// When the token is lost a new *generation* begins: free sessions close before any new one opens, since a module may
-/// give an old session's number to a new one, and lent ones end with the call that they are lent for. Nobody closes a
+/// When the token is lost a new *generation* begins: free sessions, and the one in which the loss showed, close before
+/// any new one opens, since a module may give an old session's number to a new one; the module may have kept them. Lent
+/// ones end with the call that they are lent for. Nobody closes a
 /// session that another thread is using: modules crash over that.
 final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guarded by monitor
     private let module: PKCS11Module
@@ -22,6 +35,9 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// How many may be open: lowered when the token refuses to open more.
     private var limit: Int
     private var wantedLimit: Int
+    /// When the token last refused to open one more.
+    private var refused: ContinuousClock.Instant?
+    private var policy = SessionPolicy()
     private var anchor: Session?
     private let mayAnchor: Bool
 
@@ -38,9 +54,12 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         monitor.withLock {
             self.limit = limit
             wantedLimit = limit
+            refused = nil
             returned.broadcast()
         }
     }
+
+    func setPolicy(_ policy: SessionPolicy) { monitor.withLock { self.policy = policy } }
 
     /// Lends a session, a new one where none is free. When the token refuses to open one more, it waits for another's.
     func take() throws(PKCS11Error) -> Session {
@@ -48,6 +67,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         defer { monitor.unlock() }
         while true {
             if let session = free.popLast() { return session }
+            if open >= limit, let refused, ContinuousClock.now - refused >= policy.refusal {
+                // Those who held the other sessions may have closed some.
+                limit = wantedLimit
+                self.refused = nil
+            }
             if open >= limit {
                 returned.wait(monitor)
                 continue
@@ -58,6 +82,7 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
                 return session
             } catch {
                 guard error.returnCode?.rawValue == CKR_SESSION_COUNT else { throw error }
+                refused = .now
                 if open > 0 {
                     limit = open
                 } else if let session = anchor {
@@ -76,7 +101,9 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         monitor.lock()
         defer { monitor.unlock() }
         let isCurrent = session.generation == currentGeneration
-        if isCurrent, session.condition == .good {
+        session.uses += 1
+        if isCurrent, session.condition == .good, !isWorn(session) {
+            session.idleSince = .now
             free.append(session)
         } else {
             if session.condition != .gone { session.close() }
@@ -89,6 +116,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         returned.signal()
     }
 
+    /// Whether a session is to be replaced. One that alone keeps the login is not: a person may have to give the PIN.
+    private func isWorn(_ session: Session) -> Bool {
+        anchor != nil && (session.uses >= policy.uses || ContinuousClock.now - session.opened >= policy.age)
+    }
+
     /// The session that logs in and stays, nil where the token has too few for that.
     func anchored() -> Session? {
         monitor.lock()
@@ -98,10 +130,16 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     }
 
     /// Begins a new generation, unless another thread has ended the generation `lost` before.
-    func abandon(_ lost: Int) {
+    ///
+    /// - Parameter session: The lent session that the loss showed in: it is not used again.
+    func abandon(_ lost: Int, with session: Session? = nil) {
         monitor.lock()
         defer { monitor.unlock() }
         guard lost == currentGeneration else { return }
+        if let session {
+            session.close()
+            session.condition = .gone
+        }
         for session in free { session.close() }
         anchor?.close()
         currentGeneration += 1
@@ -109,8 +147,34 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         anchor = nil
         open = 0
         limit = wantedLimit
+        refused = nil
         slot = nil
         returned.broadcast()
+    }
+
+    /// Closes the sessions that nobody has used for `time`, as long as another keeps the login.
+    func closeIdle(for time: Duration) {
+        monitor.withLock {
+            guard anchor != nil else { return }
+            let now = ContinuousClock.now
+            let idle = free.prefix { now - $0.idleSince >= time }
+            for session in idle { session.close() }
+            open -= idle.count
+            free.removeFirst(idle.count)
+        }
+    }
+
+    /// Closes the sessions that nobody uses. Without any the login is gone, too, and with it the handles of private keys.
+    func closeFree() {
+        monitor.lock()
+        defer { monitor.unlock() }
+        open -= free.count
+        for session in free { session.close() }
+        free.removeAll()
+        guard open == 0 else { return }
+        anchor?.close()
+        anchor = nil
+        currentGeneration += 1
     }
 
     var generation: Int { monitor.withLock { currentGeneration } }
@@ -129,15 +193,11 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// Looks for the token by its serial number and label in all slots: their numbers change when tokens come and go.
     private func located() throws(PKCS11Error) -> CK_SLOT_ID {
         if let slot { return slot }
-        let found: [SlotWithToken]
-        do throws(PKCS11Error) { found = try module.tokens() } catch {
-            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
-            try module.restart()
-            found = try module.tokens()
-        }
+        let (found, failure) = try module.survey()
         let matches = found.filter { $0.token.isSameToken(as: identity) }
         guard let match = matches.first else {
-            throw PKCS11Error(.removed, "the token is no longer in any slot", advice: "put the token back")
+            throw PKCS11Error(
+                .removed, "the token is no longer in any slot", advice: "put the token back", because: failure)
         }
         guard matches.count == 1 else {
             throw PKCS11Error(.ambiguous, "\(matches.count) slots hold a token with this serial number and label")

@@ -72,6 +72,14 @@ package struct MechanismInfo: Sendable, Hashable {
         canGenerateKeyPairs = info.flags & CKF_GENERATE_KEY_PAIR != 0
     }
 
+    /// A mechanism that the token lists and does not describe: it may be able to do anything, and will say so when asked.
+    init(listed type: CK_MECHANISM_TYPE) {
+        self.type = type
+        keySizes = (0, UInt.max)
+        canSign = true
+        canGenerateKeyPairs = true
+    }
+
     package static func == (left: MechanismInfo, right: MechanismInfo) -> Bool {
         left.type == right.type && left.keySizes == right.keySizes && left.canSign == right.canSign
             && left.canGenerateKeyPairs == right.canGenerateKeyPairs

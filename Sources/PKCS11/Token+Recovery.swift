@@ -35,8 +35,10 @@ extension Token {
                     }
                     return try body(session)
                 } catch {
+                    // Another program may have logged everybody out.
+                    if error.kind == .objectNotFound, wasLoggedIn, session.hasLostLogin { wasLoggedIn = false }
                     if let condition = error.returnCode?.sessionCondition { session.condition = condition }
-                    if error.returnCode?.remedy == .reopen { sessions.abandon(generation) }
+                    if error.returnCode?.remedy == .reopen { sessions.abandon(generation, with: session) }
                     throw error
                 }
             } catch {

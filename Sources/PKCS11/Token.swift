@@ -26,6 +26,7 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
         lane = TokenLane("the token \(found.token.label)", limit: limit)
         sessions = SessionPool(module, found, limit: limit)
         login = TokenLogin(found.token)
+        lane.whenIdle { [sessions] in sessions.closeIdle(for: .seconds(TokenLane.idleSeconds)) }
     }
 
     /// Modules for things that people carry hold one lock anyway, and lose the login when sessions interleave.
@@ -43,6 +44,9 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
         sessions.setLimit(limit)
     }
 
+    /// Says how long sessions live.
+    package func setSessionPolicy(_ policy: SessionPolicy) { sessions.setPolicy(policy) }
+
     /// The label, escaped.
     package var label: String { info.label.description }
 
@@ -56,24 +60,44 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
     /// somebody says that it is right now. It waits for a login that is in progress.
     package func clearLatch() { login.clearLatch() }
 
+    /// Closes the sessions that nobody uses, the one that keeps the login included. The next operation opens and logs in
+    /// anew. On a thread that may block.
+    package func closeSessions() { sessions.closeFree() }
+
+    /// Closes the sessions that nobody has used for `time`, as long as another keeps the login; it happens by itself after
+    /// a minute. On a thread that may block.
+    package func closeSessions(idleFor time: Duration) { sessions.closeIdle(for: time) }
+
     /// What the token can do, asked once. It blocks, like all that asks the token.
     package func mechanisms() throws(PKCS11Error) -> [UInt: MechanismInfo] {
         mechanismsLock.lock()
         defer { mechanismsLock.unlock() }
         if let known { return known }
         do throws(PKCS11Error) {
-            let slot = try sessions.locate()
-            var found: [UInt: MechanismInfo] = [:]
-            for type in try module.cryptoki.mechanisms(of: slot) {
-                var info = CK_MECHANISM_INFO()
-                guard module.cryptoki.result(\.C_GetMechanismInfo, { $0(slot, type, &info) }) == .ok else { continue }
-                found[type] = MechanismInfo(type, info)
+            let generation = sessions.generation
+            let found: [UInt: MechanismInfo]
+            do throws(PKCS11Error) { found = try askForMechanisms() } catch {
+                guard error.returnCode?.remedy == .reopen else { throw error }
+                sessions.abandon(generation)
+                found = try askForMechanisms()
             }
             known = found
             return found
         } catch {
             throw error.naming(token: label)
         }
+    }
+
+    private func askForMechanisms() throws(PKCS11Error) -> [UInt: MechanismInfo] {
+        let slot = try sessions.locate()
+        var found: [UInt: MechanismInfo] = [:]
+        for type in try module.cryptoki.mechanisms(of: slot) {
+            var info = CK_MECHANISM_INFO()
+            let code = module.cryptoki.result(\.C_GetMechanismInfo) { $0(slot, type, &info) }
+            if code.remedy == .reopen { throw PKCS11Error("C_GetMechanismInfo", code) }
+            found[type] = code == .ok ? MechanismInfo(type, info) : MechanismInfo(listed: type)
+        }
+        return found
     }
 
     /// Whether the token lists `mechanism` for signing.
@@ -108,14 +132,21 @@ extension Token {
         var present: [(PKCS11Module, SlotWithToken)] = []
         var failure: PKCS11Error?
         for module in modules where uri.matches(module.info) {
-            do throws(PKCS11Error) { present += try module.tokens().map { (module, $0) } } catch { failure = error }
+            do throws(PKCS11Error) {
+                let (tokens, hidden) = try module.survey()
+                present += tokens.map { (module, $0) }
+                failure = failure ?? hidden
+            } catch {
+                failure = error
+            }
         }
         let matching = present.filter { uri.matches($0.1) }
         guard let match = matching.first else {
-            if let failure { throw failure }
+            if let failure, failure.function == "C_GetSlotList" || failure.kind != .failed { throw failure }
             throw PKCS11Error(
                 .tokenNotFound, "no token matches \(uri.formatted)",
-                advice: present.isEmpty ? "there is no initialised token in any slot" : "there are: \(list(present))")
+                advice: present.isEmpty ? "there is no initialised token in any slot" : "there are: \(list(present))",
+                because: failure)
         }
         guard matching.count == 1 else {
             throw PKCS11Error(
@@ -153,12 +184,6 @@ extension Token {
         registryLock.withLock { registry = registry.filter { $0.value !== token } }
     }
 
-    /// Empties the registry. Returns the modules that are in the middle of a call.
-    static func forgetAll() -> Set<ObjectIdentifier> {
-        registryLock.withLock {
-            let busy = registry.values.filter { $0.lane.busy > 0 }.map { ObjectIdentifier($0.module) }
-            registry.removeAll()
-            return Set(busy)
-        }
-    }
+    /// Empties the registry.
+    static func forgetAll() { registryLock.withLock { registry.removeAll() } }
 }

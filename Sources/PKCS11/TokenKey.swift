@@ -111,7 +111,10 @@ package final class TokenKey: Sendable {
         }
         guard isSameKey else {
             throw PKCS11Error(
-                .failed, "the token now holds another key under \(selector.uri.formatted)",
+                .failed,
+                info.publicKey == nil
+                    ? "the token does not show the public half of \(selector.uri.formatted) any more"
+                    : "the token now holds another key under \(selector.uri.formatted)",
                 advice: "load the identity again")
         }
         let found = Found(handle: handles[0], generation: session.generation, info: info)

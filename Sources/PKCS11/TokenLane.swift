@@ -25,7 +25,7 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
         case givenUp(since: ContinuousClock.Instant)
     }
 
-    private static let idleSeconds = 60
+    package static let idleSeconds = 60
 
     private let subject: String
     private let monitor = Monitor()
@@ -35,29 +35,43 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
     private var queue: [(id: UInt64, job: Job)] = []
     private var lastID: UInt64 = 0
     private var running: [UInt64: Running] = [:]
-    private let patience: Duration
+    private var patience: Duration
+    private let queueLimit: Int
+    private let idleSeconds: Int
+    private var idleAction: Job = {}
 
     /// - Parameters:
     ///   - subject: Whose lane it is, for errors: `the token prod`.
     ///   - limit: How many threads there may be.
     ///   - patience: How long a call may go on after it was given up, before its thread counts as stuck.
-    package init(_ subject: String, limit: Int, patience: Duration = .seconds(10)) {
+    ///   - queueLimit: How many jobs may wait for a thread.
+    ///   - idleSeconds: After how long a thread without work ends.
+    package init(
+        _ subject: String, limit: Int, patience: Duration = .seconds(10), queueLimit: Int = 4096,
+        idleSeconds: Int = TokenLane.idleSeconds
+    ) {
         self.subject = subject
         self.limit = limit
         self.patience = patience
+        self.queueLimit = queueLimit
+        self.idleSeconds = idleSeconds
     }
 
     func setLimit(_ limit: Int) { monitor.withLock { self.limit = limit } }
 
-    /// How many jobs run now.
-    var busy: Int { monitor.withLock { running.count } }
+    /// Changes how long a call may go on after it was given up, before its thread counts as stuck.
+    package func setPatience(_ patience: Duration) { monitor.withLock { self.patience = patience } }
+
+    /// Runs `action` on each thread that ends for want of work.
+    package func whenIdle(_ action: @escaping Job) { monitor.withLock { idleAction = action } }
 
     /// Whether the current thread is one of this lane's.
     package var isCurrent: Bool { Self.current === self }
 
     /// Queues a job. Jobs begin in the order in which they were submitted.
     ///
-    /// - Throws: An error of kind `timedOut` when jobs that were given up hold all threads: the token does not answer.
+    /// - Throws: An error of kind `timedOut` when jobs that were given up hold all threads: the token does not answer. One
+    ///   of kind `failed` when too many jobs wait.
     @discardableResult
     package func submit(_ job: @escaping Job) throws(PKCS11Error) -> Ticket {
         monitor.lock()
@@ -67,6 +81,11 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
                 .timedOut,
                 "\(subject) does not answer: all \(limit) of its threads are stuck in calls that were given up",
                 advice: "take the token out and put it back; if that does not help, restart the program")
+        }
+        guard queue.count < queueLimit else {
+            throw PKCS11Error(
+                .failed, "\(queueLimit) calls wait for \(subject) already",
+                advice: "ask for less at a time: the token does not keep up")
         }
         lastID += 1
         queue.append((lastID, job))
@@ -143,6 +162,7 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
             job()
             monitor.withLock { _ = running.removeValue(forKey: id) }
         }
+        monitor.withLock { idleAction }()
     }
 
     /// Waits for a job; nil when the thread shall end.
@@ -155,7 +175,7 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
                 return nil
             }
             idle.append(worker)
-            let isLate = worker.wakened.wait(monitor, seconds: Self.idleSeconds)
+            let isLate = worker.wakened.wait(monitor, seconds: idleSeconds)
             let wasIdle = idle.contains { $0 === worker }
             idle.removeAll { $0 === worker }
             if isLate, wasIdle, queue.isEmpty {

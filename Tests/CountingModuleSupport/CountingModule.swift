@@ -4,7 +4,8 @@ import Glibc
 import Musl
 #endif
 
-/// A PKCS#11 module of a test's own that stands in front of another one, counts the calls, delays and fails them.
+/// A PKCS#11 module of a test's own that stands in front of another one, counts the calls, delays, blocks and
+/// fails them, takes the token away and brings another.
 ///
 /// Each object has its own copy of the shared object, so the tests that run beside this one are not counted. Load the
 /// module at ``path``.
@@ -47,23 +48,62 @@ package final class CountingModule: Sendable {
     /// Lets each call of `function` take at least so long.
     package func delay(_ function: String, milliseconds: Int) { controls.delay(function, UInt(milliseconds)) }
 
-    /// Lets one call of `function` return `rv` without being passed on: the next, or the one that `call` counts from now.
-    package func fail(_ function: String, call: Int = 1, with rv: UInt) { controls.fail(function, UInt(call), rv) }
+    /// Lets calls of `function` return `rv` without being passed on: the next, or the one that `call` counts from now, and
+    /// those that follow until it was so many `times`.
+    package func fail(_ function: String, call: Int = 1, times: Int = 1, with rv: UInt) {
+        controls.fail(function, UInt(call), UInt(times), rv)
+    }
+
+    /// Lets calls of `function` hang until ``unblock(_:)``.
+    ///
+    /// - Returns: One element for each call that begins to hang.
+    package func block(_ function: String) -> AsyncStream<Void> {
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        // Kept for good: a call may be about to report itself.
+        let context = Unmanaged.passRetained(Arrivals(continuation)).toOpaque()
+        controls.block(
+            function,
+            { context in
+                guard let context else { return }
+                Unmanaged<Arrivals>.fromOpaque(context).takeUnretainedValue().continuation.yield()
+            }, context)
+        return stream
+    }
+
+    private final class Arrivals: Sendable {
+        let continuation: AsyncStream<Void>.Continuation
+        init(_ continuation: AsyncStream<Void>.Continuation) { self.continuation = continuation }
+    }
+
+    /// Lets the calls go on that ``block(_:)`` holds up.
+    package func unblock(_ function: String) { controls.unblock(function) }
+
+    /// Flips a bit of each signature, until it is told otherwise or reset.
+    package func corruptSignatures(_ corrupt: Bool = true) { controls.corruptSignatures(corrupt ? 1 : 0) }
 
     /// Changes the flags that `C_GetTokenInfo` shows.
     package func tokenFlags(adding added: UInt = 0, removing removed: UInt = 0) { controls.tokenFlags(added, removed) }
 
-    /// Shows the token of the slot `other` in `slot`, as if somebody had put it there.
-    package func swapToken(in slot: UInt, for other: UInt) { controls.swapToken(slot, other) }
+    /// Shows one slot, with the number `slot`, and in it the token that the module behind has in the slot `real`,
+    /// perhaps with the label and the serial number of the token in the slot `other`.
+    package func insertToken(_ real: UInt, in slot: UInt, disguisedAs other: UInt? = nil) {
+        controls.insertToken(slot, real, other ?? real)
+    }
+
+    /// Takes the token out of the slot of ``insertToken(_:in:)``: sessions are lost, and their calls return `rv`.
+    package func removeToken(answering rv: UInt) { controls.removeToken(rv) }
 
     /// Allows so many sessions at a time, 0 for any number, and shows the limit in `C_GetTokenInfo` or keeps silent.
     package func limitSessions(_ limit: Int, shown: Bool) { controls.sessionLimit(UInt(limit), shown ? 1 : 0) }
 
-    /// Closes all sessions behind the caller's back, as when a token is pulled out. Not while a call runs.
+    /// Closes all sessions behind the caller's back, as when a token was pulled out and put back.
     package func loseSessions() { controls.loseSessions() }
 
     /// How many sessions were open at most since the last ``reset()``.
     package var mostSessions: Int { Int(controls.mostSessions()) }
+
+    /// How many sessions were opened since the last ``reset()``.
+    package var sessionsOpened: Int { Int(controls.sessionsOpened()) }
 
     /// The executable of a test bundle lies beside the shared objects that were built with it, or below them.
     private static func original() throws -> String {
@@ -103,12 +143,18 @@ private struct Controls: Sendable {
     let count: @convention(c) @Sendable (UnsafePointer<CChar>) -> UInt
     let reset: @convention(c) @Sendable () -> Void
     let delay: @convention(c) @Sendable (UnsafePointer<CChar>, UInt) -> Void
-    let fail: @convention(c) @Sendable (UnsafePointer<CChar>, UInt, UInt) -> Void
+    let fail: @convention(c) @Sendable (UnsafePointer<CChar>, UInt, UInt, UInt) -> Void
+    typealias Notify = @convention(c) (UnsafeMutableRawPointer?) -> Void
+    let block: @convention(c) @Sendable (UnsafePointer<CChar>, Notify, UnsafeMutableRawPointer) -> Void
+    let unblock: @convention(c) @Sendable (UnsafePointer<CChar>) -> Void
+    let corruptSignatures: @convention(c) @Sendable (CInt) -> Void
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
-    let swapToken: @convention(c) @Sendable (UInt, UInt) -> Void
+    let insertToken: @convention(c) @Sendable (UInt, UInt, UInt) -> Void
+    let removeToken: @convention(c) @Sendable (UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
     let loseSessions: @convention(c) @Sendable () -> Void
     let mostSessions: @convention(c) @Sendable () -> UInt
+    let sessionsOpened: @convention(c) @Sendable () -> UInt
 
     init(_ path: String) throws {
         guard let object = dlopen(path, RTLD_NOW | RTLD_LOCAL) else {
@@ -125,10 +171,15 @@ private struct Controls: Sendable {
         reset = try function("counting_reset")
         delay = try function("counting_delay")
         fail = try function("counting_fail")
+        block = try function("counting_block")
+        unblock = try function("counting_unblock")
+        corruptSignatures = try function("counting_corrupt_signatures")
         tokenFlags = try function("counting_token_flags")
-        swapToken = try function("counting_swap_token")
+        insertToken = try function("counting_insert_token")
+        removeToken = try function("counting_remove_token")
         sessionLimit = try function("counting_session_limit")
         loseSessions = try function("counting_lose_sessions")
         mostSessions = try function("counting_most_sessions")
+        sessionsOpened = try function("counting_sessions_opened")
     }
 }

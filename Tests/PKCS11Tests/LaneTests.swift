@@ -1,30 +1,9 @@
 import CP11Kit
 import CountingModuleSupport
-import Glibc
 import PKCS11
-import Synchronization
 import Testing
 
 @Suite struct LaneTests {
-    /// Holds a lane's thread until it is opened.
-    private final class Gate: Sendable {
-        private let isOpen = Atomic(false)
-        let entered: AsyncStream<Void>
-        private let enter: AsyncStream<Void>.Continuation
-
-        init() { (entered, enter) = AsyncStream<Void>.makeStream() }
-
-        func open() { isOpen.store(true, ordering: .releasing) }
-
-        /// Blocks a thread of a lane, which is made for that.
-        func pass() {
-            enter.yield()
-            while !isOpen.load(ordering: .acquiring) { sched_yield() }
-        }
-
-        func waitUntilSomebodyWaits() async { for await _ in entered { return } }
-    }
-
     @Test func parallelSignaturesUseSessionsOfTheirOwn() async throws {
         let test = try await TestToken()
         try await test.generate(.ecP256)

@@ -196,11 +196,7 @@ private final class Script: PINProvider {
     @Test func aPINIsNotTriedOnATokenThatTookThePlaceOfAnother() async throws {
         let (test, other) = (try await TestToken(), try await TestToken())
         try await test.generate(.ecP256)
-        let module = test.token.module
-        let tokens = try await Token.searchLane.run { () throws(PKCS11Error) in try module.tokens() }
-        let slot = try #require(tokens.first { $0.token.serial == test.token.info.serial }?.slot.id)
-        let otherSlot = try #require(tokens.first { $0.token.serial == other.token.info.serial }?.slot.id)
-        test.counting.swapToken(in: slot, for: otherSlot)
+        test.counting.insertToken(try await other.slot, in: try await test.slot)
         let error = try await #require(throws: PKCS11Error.self) { try await test.key().signature() }
         #expect(error.kind == .removed)
         #expect(test.counting.count(of: "C_Login") == 0)

@@ -85,6 +85,33 @@ import Testing
         }
     }
 
+    @Test func aModuleWithACallInItIsNotFinalized() async {
+        await #expect(processExitsWith: .success) {
+            let trust = try PKCS11Module.load(name: "p11-kit-trust")
+            let counting = try CountingModule(inFrontOf: trust.path)
+            let module = try PKCS11Module.load(path: counting.path)
+            let arrivals = counting.block("C_GetSlotList")
+            let search = Task { try await Token.searchLane.run { () throws(PKCS11Error) in try module.tokens() } }
+            for await _ in arrivals { break }
+            PKCS11Module.finalizeAll()
+            try #require(counting.count(of: "C_Finalize") == 0)
+            counting.unblock("C_GetSlotList")
+            _ = try await search.value
+        }
+    }
+
+    @Test func aFinalizedModuleIsCalledNoMore() async {
+        await #expect(processExitsWith: .success) {
+            let trust = try PKCS11Module.load(name: "p11-kit-trust")
+            let counting = try CountingModule(inFrontOf: trust.path)
+            let module = try PKCS11Module.load(path: counting.path)
+            PKCS11Module.finalizeAll()
+            let error = try #require(throws: PKCS11Error.self) { try module.tokens() }
+            try #require(error.kind == .moduleUnavailable)
+            try #require(counting.count(of: "C_GetSlotList") == 0)
+        }
+    }
+
     @Test func oneModuleIsOneObject() async throws {
         let counting = try CountingModule(inFrontOf: SoftHSM.modulePath)
         let first = try await Self.load(counting.path)

@@ -17,7 +17,7 @@ actor SoftHSM {
         .first { (path: String) in access(path, R_OK) == 0 } ?? "/usr/lib/softhsm/libsofthsm2.so"
     static let pin = "271828"
     static let soPIN = "soso-141421"
-    private static let tokenCount = 110
+    private static let tokenCount = 150
 
     private var made: Task<[Token], any Error>?
     private var used = 0
@@ -100,6 +100,15 @@ struct TestToken: Sendable {
         self.counting = counting
         token = try await Token.searchLane.run { () throws(PKCS11Error) in
             try Token.find(behind.uri, in: try PKCS11Module.load(path: counting.path))
+        }
+    }
+
+    /// The token's slot in SoftHSM.
+    var slot: UInt {
+        get async throws {
+            let (module, serial) = (token.module, token.info.serial)
+            let tokens = try await Token.searchLane.run { () throws(PKCS11Error) in try module.tokens() }
+            return try #require(tokens.first { $0.token.serial == serial }?.slot.id)
         }
     }
 

@@ -26,6 +26,37 @@ import Testing
         await client.shutdown()
     }
 
+    @Test func theRightPINServesAfterAWrongOne() async throws {
+        let world = try await TokenWorld()
+        let wrong = Identity.token(
+            world.token.uri(object: "client"), pin: secret("no-such-pin-5309"), module: world.counting.path)
+        let (mistaken, right) = (try world.client(identity: wrong), try world.client())
+        _ = await world.outcomes(of: 20, with: mistaken)
+        let outcomes = await world.outcomes(of: 20, with: right)
+        #expect(outcomes.allSatisfy { (try? $0.get()) == 200 })
+        #expect(world.counting.count(of: "C_Login") == 2)
+        await mistaken.shutdown()
+        await right.shutdown()
+    }
+
+    @Test func theLastTryIsNotUsedUpUnattended() async throws {
+        let world = try await TokenWorld()
+        let client = try world.client()
+        world.counting.tokenFlags(adding: 0x0002_0000)  // CKF_USER_PIN_FINAL_TRY
+        for case .failure(let error) in await world.outcomes(of: 20, with: client) {
+            #expect(error.code == .pinLocked)
+            #expect(error.message.contains(world.token.label))
+            #expect(error.advice?.contains("by hand") == true)
+        }
+        #expect(world.server.requests.isEmpty)
+        #expect(world.counting.count(of: "C_Login") == 0)
+        // Somebody has entered the right PIN by other means.
+        world.counting.tokenFlags()
+        #expect(try await client.get().status == .ok)
+        #expect(world.counting.count(of: "C_Login") == 1)
+        await client.shutdown()
+    }
+
     @Test func twentyRequestsWithTheRightPINLogInOnce() async throws {
         let world = try await TokenWorld()
         let client = try world.client()

@@ -13,14 +13,16 @@ struct TokenWorld {
 
     init(
         key: KeyKind = .ecdsaP256, server subject: LeafSubject = .server(names: ["localhost", "127.0.0.1"]),
-        serverKey: KeyKind = .ecdsaP256, serverValidity: Validity = .hours(24), priority: String? = nil
+        serverKey: KeyKind = .ecdsaP256, serverValidity: Validity = .hours(24), priority: String? = nil,
+        then ending: ServerAnswer.Ending = .keepAlive
     ) async throws {
         authority = try CertificateAuthority(commonName: "Test Root")
         token = try await SoftHSMToken(issuedBy: authority, commonName: "alice", key: key)
         counting = try CountingModule(inFrontOf: token.modulePath)
         server = try await MTLSServer(
             identity: authority.issue(subject, key: serverKey, validity: serverValidity), clients: .required,
-            trusting: [authority.root], priority: priority)
+            trusting: [authority.root], priority: priority
+        ) { _ in .response(then: ending) }
     }
 
     var trust: Trust { .certificates([authority.root]) }

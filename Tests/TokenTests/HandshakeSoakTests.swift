@@ -1,0 +1,73 @@
+import CountingModuleSupport
+import Glibc
+import MTLSClient
+import MTLSTestKit
+import Testing
+
+/// What many handshakes leave behind. It takes a minute, so it runs only where `MTLS_TEST_ALL` is set.
+@Suite struct HandshakeSoakTests {
+    private struct Footprint {
+        let residentBytes: Int
+        let descriptors: Int
+        let sessions: Int
+
+        init(_ world: TokenWorld) {
+            let pages = Self.read("/proc/self/statm").split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            residentBytes = pages * sysconf(Int32(_SC_PAGESIZE))
+            descriptors = Self.openDescriptors
+            sessions = world.counting.sessionsOpened - world.counting.count(of: "C_CloseSession")
+        }
+
+        static var openDescriptors: Int {
+            guard let directory = opendir("/proc/self/fd") else { return -1 }
+            defer { closedir(directory) }
+            var count = 0
+            while readdir(directory) != nil { count += 1 }
+            return count
+        }
+
+        private static func read(_ path: String) -> String {
+            var buffer = [UInt8](repeating: 0, count: 256)
+            let file = open(path, O_RDONLY | O_CLOEXEC)
+            defer { close(file) }
+            let count = Glibc.read(file, &buffer, buffer.count)
+            return String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        }
+    }
+
+    @Test(.enabled(if: getenv("MTLS_TEST_ALL") != nil))
+    func tenThousandHandshakesLeaveNothingBehind() async throws {
+        let world = try await TokenWorld(then: .close)
+        let start = ContinuousClock.now
+        try await shakeHands(1_000, world)
+        let before = Footprint(world)
+        try await shakeHands(9_000, world)
+        let after = Footprint(world)
+        print(
+            """
+            10,000 handshakes in \(ContinuousClock.now - start); resident memory after 1,000: \
+            \(before.residentBytes / 1024) KiB, after 10,000: \(after.residentBytes / 1024) KiB; \
+            descriptors \(before.descriptors) and \(after.descriptors), sessions \(before.sessions) and \(after.sessions)
+            """)
+        #expect(world.server.connectionCount == 10_000)
+        #expect(world.counting.count(of: "C_Sign") == 10_000)
+        #expect(world.counting.count(of: "C_Login") == 1)
+        #expect(before.residentBytes > 0)
+        #expect(after.residentBytes - before.residentBytes <= 2 << 20)
+        #expect(after.descriptors == before.descriptors)
+        #expect(after.sessions == before.sessions)
+    }
+
+    /// The server closes each connection after its answer.
+    private func shakeHands(_ count: Int, _ world: TokenWorld) async throws {
+        let descriptors = Footprint.openDescriptors
+        let client = try world.client()
+        for _ in 0..<count / 100 {
+            for case .failure(let error) in await world.outcomes(of: 100, with: client) { throw error }
+            world.server.forget()
+        }
+        await client.shutdown()
+        // The server's side of the last connections may still be closing.
+        for _ in 0..<100_000 where Footprint.openDescriptors > descriptors { await Task.yield() }
+    }
+}
