@@ -81,7 +81,7 @@ let package = Package(
         .executableTarget(
             name: "mtls",
             dependencies: [
-                "MTLSClient", "GnuTLS", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MTLSClient", "GnuTLS", "PKCS11", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
@@ -107,7 +107,8 @@ let package = Package(
         .testTarget(
             name: "mtlsTests",
             dependencies: [
-                "mtls", "MTLSClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "mtls", "MTLSClient", "GnuTLS", "PKCS11",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
