@@ -116,7 +116,8 @@ let package = Package(
         .testTarget(
             name: "mtlsTests",
             dependencies: [
-                "mtls", "MTLSClient", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "mtls", "MTLSClient", "GnuTLS", "PKCS11",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),

@@ -29,27 +29,9 @@ struct TokenIdentity: IdentitySource {
         uri: PKCS11URI, certificate: String?, pin source: SecretSource?, module path: String?, sessionLimit: Int?
     ) async throws -> ClientIdentity {
         let pin = try PINs(source: source, uri: uri)
-        let module = try await Token.searchLane.run { () throws(PKCS11Error) in
-            try path.map { (path: String) throws(PKCS11Error) in try PKCS11Module.load(path: path) }
-        }
-        let token = try await Token.search(uri, in: module, sessionLimit: sessionLimit)
-
-        let chain: [Certificate]
-        let selector: TokenKey.Selector
-        switch certificate {
-        case let name? where !name.lowercased().hasPrefix("pkcs11:"):
-            chain = try await BlockingWork.run { try IdentityFile.chain(name) }
-            selector = .uri(uri)
-        case let other:
-            let certificateURI = try other.map { (text: String) throws(PKCS11Error) in try PKCS11URI(text) }
-            let holder = if let certificateURI { try await Token.search(certificateURI, in: module) } else { token }
-            let search = CertificateSearch(token: holder, pin: pin, keyIsIn: holder === token)
-            let found = try await holder.lane.run { () throws(PKCS11Error) in
-                Result { try search.find(certificateURI ?? uri) }
-            }.get()
-            chain = found.chain
-            selector = certificateURI == nil && uri.type != .privateKey && !found.id.isEmpty ? .id(found.id) : .uri(uri)
-        }
+        let token = try await TokenAccess.search(uri, module: path, sessionLimit: sessionLimit)
+        let (chain, selector) = try await CertificateSearch.credentials(
+            uri, certificate: certificate, token: token, pin: pin, module: path)
         guard let leaf = chain.first else { throw PKCS11Error(.objectNotFound, "there is no certificate") }
 
         let mechanisms = try await token.lane.run { () throws(PKCS11Error) in try token.mechanisms() }
@@ -71,7 +53,8 @@ struct TokenIdentity: IdentitySource {
 /// Looks for the certificate of a key, and for its issuers, in a token. On a thread of the token's lane.
 struct CertificateSearch: Sendable {
     let token: Token
-    let pin: PINs
+    /// Nil: nobody logs in.
+    let pin: (any PINProvider)?
     /// Whether the key is in the same token, so that it can tell which certificate is its own.
     let keyIsIn: Bool
 
@@ -79,6 +62,25 @@ struct CertificateSearch: Sendable {
         let chain: [Certificate]
         /// `CKA_ID` of the leaf.
         let id: [UInt8]
+    }
+
+    /// The chain of the identity that `uri` names, and how its key is told from others.
+    ///
+    /// - Parameter certificate: A file or a URI, where the chain is not found with the key.
+    static func credentials(
+        _ uri: PKCS11URI, certificate: String?, token: Token, pin: (any PINProvider)?, module path: String?
+    ) async throws -> (chain: [Certificate], key: TokenKey.Selector) {
+        if let certificate, !PKCS11URI.isURI(certificate) {
+            return (try await BlockingWork.run { try IdentityFile.chain(certificate) }, .uri(uri))
+        }
+        let other = try certificate.map { (text: String) throws(PKCS11Error) in try PKCS11URI(text) }
+        let holder = if let other { try await TokenAccess.search(other, module: path) } else { token }
+        let search = CertificateSearch(token: holder, pin: pin, keyIsIn: holder === token)
+        let found = try await holder.lane.run { () throws(PKCS11Error) in
+            Result { try search.find(other ?? uri) }
+        }.get()
+        let isByID = other == nil && uri.type != .privateKey && !found.id.isEmpty
+        return (found.chain, isByID ? .id(found.id) : .uri(uri))
     }
 
     func find(_ uri: PKCS11URI) throws -> Found {

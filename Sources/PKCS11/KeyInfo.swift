@@ -52,13 +52,7 @@ package struct KeyInfo: Sendable, Hashable {
 extension Session {
     func keyInfo(of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> KeyInfo {
         let (label, id) = try names(of: key)
-        let type: KeyInfo.KeyType =
-            switch try number(CKA_KEY_TYPE, of: key) {
-            case CKK_RSA: .rsa
-            case CKK_EC: .ec
-            case CKK_EC_EDWARDS: .edwards
-            case let other: .other(other ?? UInt.max)
-            }
+        let type = try keyType(of: key)
         var publicKey = try publicHalf(type, of: key)
         if publicKey == nil, !id.isEmpty {
             let twins = try find([Attribute(CKA_CLASS, number: CKO_PUBLIC_KEY), Attribute(CKA_ID, id)])
@@ -69,6 +63,15 @@ extension Session {
             isExtractable: try flag(CKA_EXTRACTABLE, of: key),
             wasNeverExtractable: try flag(CKA_NEVER_EXTRACTABLE, of: key), isLocal: try flag(CKA_LOCAL, of: key),
             alwaysAuthenticates: try flag(CKA_ALWAYS_AUTHENTICATE, of: key) ?? false, publicKey: publicKey)
+    }
+
+    func keyType(of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> KeyInfo.KeyType {
+        switch try number(CKA_KEY_TYPE, of: key) {
+        case CKK_RSA: .rsa
+        case CKK_EC: .ec
+        case CKK_EC_EDWARDS: .edwards
+        case let other: .other(other ?? UInt.max)
+        }
     }
 
     /// What `key`, private or public, shows of its public half.

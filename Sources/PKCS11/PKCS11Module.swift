@@ -34,7 +34,7 @@ package final class PKCS11Module: Sendable {
     func survey() throws(PKCS11Error) -> (tokens: [SlotWithToken], failure: PKCS11Error?) {
         var tokens: [SlotWithToken] = []
         var failure: PKCS11Error?
-        for slot in try slots() {
+        for slot in try slotNumbers() {
             do throws(PKCS11Error) {
                 let found = SlotWithToken(slot: try cryptoki.slotInfo(slot), token: try cryptoki.tokenInfo(slot))
                 if found.token.flags.contains(.tokenInitialized) { tokens.append(found) }
@@ -45,7 +45,7 @@ package final class PKCS11Module: Sendable {
         return (tokens, failure)
     }
 
-    private func slots() throws(PKCS11Error) -> [CK_SLOT_ID] {
+    private func slotNumbers() throws(PKCS11Error) -> [CK_SLOT_ID] {
         let restarts = handle.restarts
         do throws(PKCS11Error) { return try cryptoki.slots(withToken: true) } catch {
             guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }

@@ -64,7 +64,7 @@ extension PKCS11URI {
     }
 
     /// The URI of an object in the token that this URI names.
-    func object(_ type: ObjectType, label: TokenText?, id: [UInt8]?) -> PKCS11URI {
+    package func object(_ type: ObjectType, label: TokenText?, id: [UInt8]?) -> PKCS11URI {
         var uri = self
         uri.type = type
         uri.object = label?.bytes

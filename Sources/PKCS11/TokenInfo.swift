@@ -88,13 +88,13 @@ package struct SlotWithToken: Sendable, Hashable {
 
 extension PKCS11URI {
     /// Whether the attributes that describe a module match.
-    func matches(_ module: ModuleInfo) -> Bool {
+    package func matches(_ module: ModuleInfo) -> Bool {
         matches(libraryManufacturer, module.manufacturer) && matches(libraryDescription, module.description)
             && (libraryVersion ?? module.version) == module.version
     }
 
     /// Whether the attributes that describe a slot and its token match.
-    func matches(_ found: SlotWithToken) -> Bool {
+    package func matches(_ found: SlotWithToken) -> Bool {
         matches(token, found.token.label) && matches(manufacturer, found.token.manufacturer)
             && matches(serial, found.token.serial) && matches(model, found.token.model)
             && (slotID ?? found.slot.id) == found.slot.id && matches(slotDescription, found.slot.description)

@@ -22,6 +22,9 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
     /// Whether a login has succeeded since the token was found.
     func isDone(in generation: Int) -> Bool { loggedInGeneration.load(ordering: .acquiring) == generation }
 
+    /// How somebody who stands by logs in.
+    private var byHand: String { "mtls tokens login \(PKCS11URI(identity).shellQuoted)" }
+
     /// Forgets which PINs were refused, and lets the next one be tried though few tries are left.
     func clearLatch() {
         monitor.withLock {
@@ -93,7 +96,7 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
         if refused.contains(answer.secret) {
             throw PKCS11Error(
                 .pinIncorrect, "the token has refused this PIN before; it was not tried again",
-                advice: "supply another PIN")
+                advice: "supply another PIN, or enter it by hand: run `\(byHand)`")
         }
         let isNew = answer.vouchedFor || isCleared || (!refused.isEmpty && !request.isFinalTry)
         if request.isFinalTry || request.isCountLow, !isNew {
@@ -102,7 +105,7 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
                 request.isFinalTry
                     ? "one wrong PIN more locks the token; it was not tried unattended"
                     : "a wrong PIN was given before and few tries are left; it was not tried unattended",
-                advice: "enter the right PIN once by hand")
+                advice: "enter the right PIN once by hand: run `\(byHand)`")
         }
         return answer.secret
     }

@@ -8,11 +8,16 @@ package import SecretMemory
 /// thread calls them.
 package struct TokenProvisioner: Sendable {
     package let token: Token
-    private let pin: SecretBytes
+    private let pin: any PINProvider
     private static let management = Monitor()
 
     /// - Parameter pin: The user's PIN. A token that has refused it is not asked again.
     package init(_ token: Token, pin: SecretBytes) {
+        self.init(token, pin: KnownPIN(pin, vouchedFor: true))
+    }
+
+    /// - Parameter pin: Where the user's PIN comes from; it is asked at each operation.
+    package init(_ token: Token, pin: any PINProvider) {
         self.token = token
         self.pin = pin
     }
@@ -51,19 +56,20 @@ package struct TokenProvisioner: Sendable {
         return try Token.find(uri, in: module)
     }
 
-    /// Makes a key pair whose private key never leaves the token.
+    /// Makes a key pair whose private key never leaves the token, unless it is made `extractable`.
     ///
     /// - Parameters:
     ///   - id: `CKA_ID` of both keys, and of the certificate to come.
     ///   - alwaysAuthenticate: The key wants the PIN for each signature.
+    ///   - extractable: Others may wrap the key and take it out.
     package func generateKeyPair(
-        _ kind: KeyKind, label: String, id: [UInt8], alwaysAuthenticate: Bool = false
+        _ kind: KeyKind, label: String, id: [UInt8], alwaysAuthenticate: Bool = false, extractable: Bool = false
     ) throws(PKCS11Error) -> PublicKeyMaterial {
         try manage { (session: Session) throws(PKCS11Error) in
             let names = Self.names(label, id)
             let publicTemplate =
                 names + kind.publicTemplate + [Attribute(CKA_TOKEN, true), Attribute(CKA_VERIFY, true)]
-            var privateTemplate = names + Self.guarded
+            var privateTemplate = names + Self.guarded(extractable: extractable)
             if alwaysAuthenticate { privateTemplate.append(Attribute(CKA_ALWAYS_AUTHENTICATE, true)) }
             var (publicKey, privateKey): (CK_OBJECT_HANDLE, CK_OBJECT_HANDLE) = (0, 0)
             try session.call("C_GenerateKeyPair", \.C_GenerateKeyPair) { generate, handle in
@@ -108,7 +114,7 @@ package struct TokenProvisioner: Sendable {
                     Attribute(CKA_CLASS, number: CKO_PUBLIC_KEY), Attribute(CKA_TOKEN, true),
                     Attribute(CKA_VERIFY, true),
                 ])
-        try create(names + key.privateTemplate + Self.guarded + [Attribute(CKA_CLASS, number: CKO_PRIVATE_KEY)])
+        try create(names + key.privateTemplate + Self.guarded() + [Attribute(CKA_CLASS, number: CKO_PRIVATE_KEY)])
     }
 
     /// Deletes the objects that match the URI's label, identifier and type, and returns how many they were. A URI that
@@ -151,10 +157,10 @@ package struct TokenProvisioner: Sendable {
     }
 
     /// What keeps a private key in the token, and lets it sign and nothing else.
-    private static var guarded: [Attribute] {
+    private static func guarded(extractable: Bool = false) -> [Attribute] {
         [
             Attribute(CKA_TOKEN, true), Attribute(CKA_PRIVATE, true), Attribute(CKA_SENSITIVE, true),
-            Attribute(CKA_EXTRACTABLE, false), Attribute(CKA_SIGN, true),
+            Attribute(CKA_EXTRACTABLE, extractable), Attribute(CKA_SIGN, true),
         ]
     }
 
@@ -167,14 +173,14 @@ package struct TokenProvisioner: Sendable {
         }
     }
 
-    private func manage<Result>(_ body: (Session) throws(PKCS11Error) -> Result) throws(PKCS11Error) -> Result {
+    func manage<Result>(_ body: (Session) throws(PKCS11Error) -> Result) throws(PKCS11Error) -> Result {
         Self.management.lock()
         defer { Self.management.unlock() }
         do throws(PKCS11Error) {
             let session = try Session(
                 token.module.cryptoki, slot: token.sessions.locate(), generation: -1, writable: true)
             defer { session.close() }
-            try token.login.authenticate(on: session, .login, pin: KnownPIN(pin, vouchedFor: true))
+            try token.login.authenticate(on: session, .login, pin: pin)
             return try body(session)
         } catch {
             throw error.naming(token: token.label)
@@ -190,17 +196,5 @@ extension Token {
         guard code == .ok else { throw PKCS11Error("C_Login", code).naming(token: label) }
         defer { session.logOut() }
         try session.call("C_InitPIN", \.C_InitPIN) { initialize, handle in pin.withPIN { initialize(handle, $0, $1) } }
-    }
-}
-
-extension PKCS11URI.ObjectType {
-    fileprivate var objectClass: CK_OBJECT_CLASS {
-        switch self {
-        case .certificate: CKO_CERTIFICATE
-        case .publicKey: CKO_PUBLIC_KEY
-        case .privateKey: CKO_PRIVATE_KEY
-        case .secretKey: CKO_SECRET_KEY
-        case .data: CKO_DATA
-        }
     }
 }

@@ -6,7 +6,9 @@ enum ExitStatus {
     static let httpError: Int32 = 22
     static let writeFailed: Int32 = 23
     static let readFailed: Int32 = 26
+    static let cancelled: Int32 = 42
     static let internalError: Int32 = 43
+    static let identity: Int32 = 58
 
     /// The code for what went wrong in a transfer.
     static func of(_ error: MTLSError) -> Int32 {
@@ -20,7 +22,7 @@ enum ExitStatus {
         case .connectionInsecure, .handshakeFailed: 35
         // Under TLS 1.3 the server's verdict on our certificate comes when the handshake is over.
         case .clientCertificateRejected, .clientCertificateRequired: error.phase == .handshake ? 35 : 56
-        case .clientClosed, .cancelled: 42
+        case .clientClosed, .cancelled: cancelled
         case .invariantViolated: internalError
         case .responseEmpty: 52
         case .connectionLost: error.phase == .request ? 55 : 56
@@ -34,7 +36,7 @@ enum ExitStatus {
     private static func of(family error: MTLSError) -> Int32 {
         switch error.code.rawValue.prefix(while: { $0 != "." }) {
         case "timeout": 28
-        case "identity", "token": 58
+        case "identity", "token": identity
         case "tls": 60
         default: error.phase == .connect ? 7 : 56
         }

@@ -11,7 +11,9 @@ struct MTLS: AsyncParsableCommand {
         abstract: "Mutual TLS over HTTP, with client keys in PKCS#11 tokens.",
         discussion:
             "Without a subcommand it makes requests: 'mtls https://api.example' is 'mtls request https://api.example'.",
-        version: version, subcommands: [RequestCommand.self], defaultSubcommand: RequestCommand.self)
+        version: version,
+        subcommands: [RequestCommand.self, TokensCommand.self, KeysCommand.self, DoctorCommand.self],
+        defaultSubcommand: RequestCommand.self)
 }
 
 @main

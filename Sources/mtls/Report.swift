@@ -87,7 +87,7 @@ extension Report.Value {
     /// As JSON has it.
     var json: String {
         switch self {
-        case .text(let text): Self.quoted(text)
+        case .text(let text): JSON.string(text).text
         case .number(let number), .code(let number): "\(number)"
         case .seconds(let duration): Self.decimal(duration)
         case .absent: "null"
@@ -98,21 +98,5 @@ extension Report.Value {
         let (seconds, attoseconds) = duration.components
         let fraction = "\(attoseconds / 1_000_000_000_000)"
         return "\(seconds)." + String(repeating: "0", count: max(0, 6 - fraction.count)) + fraction
-    }
-
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case "\n": result += "\\n"
-            case "\r": result += "\\r"
-            case "\t": result += "\\t"
-            case ..<" ": result += "\\u" + "000\(String(scalar.value, radix: 16))".suffix(4)
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
     }
 }

@@ -19,6 +19,9 @@ struct RequestCommand: AsyncParsableCommand {
                   --key 'pkcs11:token=prod;object=client' https://api.example/orders
 
             Secrets are never given on the command line: name the file or the variable that holds them.
+
+            Other commands: mtls tokens (what there is), mtls keys (make and delete), mtls doctor (what is wrong).
+            'mtls help <command>' tells more.
             """)
 
     @OptionGroup var options: RequestOptions

@@ -93,7 +93,7 @@ extension TLSSession {
                     ?? GNUTLS_E_INTERNAL_ERROR
             },
             nil, nil,
-            { _, flags, pointer in TLSSession.of(pointer)?.keyInformation(flags) ?? -1 },
+            { _, flags, pointer in TLSSession.of(pointer)?.signer?.information(flags) ?? -1 },
             0)
         guard result >= 0 else {
             gnutls_privkey_deinit(key)
@@ -107,20 +107,6 @@ extension TLSSession {
         if case .external(let signer) = chosen?.key { signer } else { nil }
     }
 
-    private func keyInformation(_ flags: UInt32) -> Int32 {
-        guard let signer else { return -1 }
-        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO) != 0 {
-            return gnutls_pubkey_get_pk_algorithm(signer.publicKey.handle, nil)
-        }
-        if flags & UInt32(GNUTLS_PRIVKEY_INFO_PK_ALGO_BITS) != 0 { return Int32(signer.publicKey.bits) }
-        if flags & UInt32(GNUTLS_PRIVKEY_INFO_HAVE_SIGN_ALGO) != 0 {
-            let algorithm = gnutls_sign_algorithm_t(rawValue: cgnutls_info_algorithm_of_flags(flags))
-            guard let scheme = SignatureScheme(algorithm) else { return 0 }
-            return signer.supports(scheme) ? 1 : 0
-        }
-        return -1
-    }
-
     // MARK: Signing
 
     private func sign(
@@ -130,24 +116,9 @@ extension TLSSession {
         do {
             guard case .accepted = verdict, stepMayBlock else { throw TLSFailure(.signatureOutOfPlace) }
             guard let signer, let data, let signature else { throw TLSFailure(.signatureOutOfPlace) }
-            let bytes = Array(UnsafeBufferPointer(start: data.pointee.data, count: Int(data.pointee.size)))
-            let input: SigningInput
-            if algorithm == GNUTLS_SIGN_RSA_RAW {
-                input = .digestInfo(bytes)
-            } else if let scheme = SignatureScheme(algorithm) {
-                input = isDigest ? .digest(bytes, scheme) : .message(bytes, scheme)
-            } else {
-                throw GnuTLSError(code: GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM, operation: "sign")
-            }
             let start = ContinuousClock.now
             defer { signatureTime += ContinuousClock.now - start }
-            let made = try signer.sign(input)
-            guard !made.isEmpty, let memory = cgnutls_malloc(made.count) else {
-                throw GnuTLSError(code: GNUTLS_E_MEMORY_ERROR, operation: "sign")
-            }
-            memory.copyMemory(from: made, byteCount: made.count)
-            signature.pointee = gnutls_datum_t(
-                data: memory.assumingMemoryBound(to: UInt8.self), size: UInt32(made.count))
+            try signer.sign(algorithm, data.pointee, isDigest: isDigest, into: signature)
             hasSigned = true
             return 0
         } catch let misplaced as TLSFailure {

@@ -94,6 +94,12 @@ extension Certificate {
     package func isIssued(by authority: Certificate) -> Bool {
         gnutls_x509_crt_check_issuer(handle, authority.handle) != 0
     }
+    /// The serial number as an INTEGER in DER.
+    package var serialNumberDER: [UInt8] {
+        let digits = serialNumber.utf8.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
+        return DER.element(
+            tag: 0x02, stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+    }
     /// The certificate as a PEM block, in ASCII.
     public var pemEncoded: [UInt8] { PEM.encode(label: "CERTIFICATE", der: der) }
 

@@ -24,16 +24,15 @@ package struct CertificateBuilder: Sendable {
     }
 
     package var subject: [NameAttribute]
+    /// The subject in the form of RFC 4514, in place of ``subject``.
+    package var subjectText: String?
     /// Most significant byte first; sixteen random bytes when nil.
     package var serialNumber: [UInt8]?
     /// In seconds since 1970 UTC; an hour ago unless set.
     package var notBefore: Int64
     /// In seconds since 1970 UTC; in a day unless set.
     package var notAfter: Int64
-    /// Written as they are, even when they are no names.
-    package var dnsNames: [String] = []
-    /// Four or sixteen bytes each, but others are written as well.
-    package var ipAddresses: [[UInt8]] = []
+    package var alternativeNames = AlternativeNames()
     package var isCA = false
     /// For authorities: how many intermediates may stand below; any number when nil.
     package var pathLength: Int?
@@ -42,6 +41,15 @@ package struct CertificateBuilder: Sendable {
     package var publicKey: PublicKey
     /// Signs with SHA-1, which nobody should accept, in place of the hash that fits the issuer's key.
     package var usesSHA1 = false
+
+    package var dnsNames: [String] {
+        get { alternativeNames.dns }
+        set { alternativeNames.dns = newValue }
+    }
+    package var ipAddresses: [[UInt8]] {
+        get { alternativeNames.addresses }
+        set { alternativeNames.addresses = newValue }
+    }
 
     package init(subject: [NameAttribute], publicKey: PublicKey) {
         self.subject = subject
@@ -57,6 +65,17 @@ package struct CertificateBuilder: Sendable {
     ///   - issuer: The authority's certificate; nil makes the certificate its own issuer.
     ///   - key: The key of `issuer`, or of the certificate itself.
     package func sign(issuer: Certificate?, key: PrivateKey) throws(GnuTLSError) -> Certificate {
+        try sign(issuer: issuer, handle: key.handle)
+    }
+
+    /// Makes the certificate its own issuer, signed by the key that it is for, on a thread of the signer's lane.
+    ///
+    /// - Throws: ``GnuTLSError``; what the signer throws.
+    package func sign(by signer: any ExternalSigner) throws -> Certificate {
+        try ExternalKeyHandle.with(signer) { (key) throws(GnuTLSError) in try sign(issuer: nil, handle: key) }
+    }
+
+    private func sign(issuer: Certificate?, handle key: gnutls_privkey_t) throws(GnuTLSError) -> Certificate {
         let handle = try newHandle("making a certificate") { gnutls_x509_crt_init($0) }
         defer { gnutls_x509_crt_deinit(handle) }
         try fill(handle)
@@ -64,7 +83,7 @@ package struct CertificateBuilder: Sendable {
         try authorityKeyID(handle, issuer, issuerKey)
         let digest = usesSHA1 ? GNUTLS_DIG_SHA1 : try issuerKey.preferredDigest()
         try check(
-            gnutls_x509_crt_privkey_sign(handle, issuer?.handle ?? handle, key.handle, digest, 0),
+            gnutls_x509_crt_privkey_sign(handle, issuer?.handle ?? handle, key, digest, 0),
             "signing a certificate")
         let der = try takingBytes("writing a certificate") { gnutls_x509_crt_export2(handle, GNUTLS_X509_FMT_DER, $0) }
         return try Certificate(der: der)
@@ -77,7 +96,10 @@ package struct CertificateBuilder: Sendable {
         try check(gnutls_x509_crt_set_serial(handle, serial, serial.count), "setting the serial number")
         try check(gnutls_x509_crt_set_activation_time(handle, time_t(notBefore)), "setting the first date")
         try check(gnutls_x509_crt_set_expiration_time(handle, time_t(notAfter)), "setting the last date")
-        for attribute in subject {
+        if let subjectText {
+            try check(gnutls_x509_crt_set_dn(handle, subjectText, nil), "setting the subject")
+        }
+        for attribute in subject where subjectText == nil {
             let value = Array(attribute.value.utf8)
             try check(
                 gnutls_x509_crt_set_dn_by_oid(handle, attribute.oid, 0, value, UInt32(value.count)),
@@ -92,23 +114,18 @@ package struct CertificateBuilder: Sendable {
         for purpose in extendedKeyUsages {
             try check(gnutls_x509_crt_set_key_purpose_oid(handle, purpose, 0), "setting the extended key usage")
         }
-        if !dnsNames.isEmpty || !ipAddresses.isEmpty {
-            let names = alternativeNames
+        if !alternativeNames.isEmpty {
+            let names = alternativeNames.der
             try check(
                 gnutls_x509_crt_set_extension_by_oid(
-                    handle, "2.5.29.17", names, names.count, subject.isEmpty ? 1 : 0),
+                    handle, AlternativeNames.oid, names, names.count, hasSubject ? 0 : 1),
                 "setting the subject alternative name")
         }
         let keyID = try Self.keyID(publicKey)
         try check(gnutls_x509_crt_set_subject_key_id(handle, keyID, keyID.count), "setting the subject key identifier")
     }
 
-    /// The extension in DER (RFC 5280 §4.2.1.6), made here because GnuTLS maps names and ends them at a NUL.
-    private var alternativeNames: [UInt8] {
-        let dns = dnsNames.map { DER.element(tag: 0x82, Array($0.utf8)) }
-        let ip = ipAddresses.map { DER.element(tag: 0x87, $0) }
-        return DER.element(tag: 0x30, Array((dns + ip).joined()))
-    }
+    private var hasSubject: Bool { subjectText.map { !$0.isEmpty } ?? !subject.isEmpty }
 
     private func authorityKeyID(
         _ handle: gnutls_x509_crt_t, _ issuer: Certificate?, _ issuerKey: PublicKey

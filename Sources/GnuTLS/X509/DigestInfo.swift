@@ -2,6 +2,13 @@ import CGnuTLS
 
 /// The encoding of a digest and its algorithm that RSASSA-PKCS1-v1_5 pads (RFC 8017 §9.2).
 package enum DigestInfo {
+    /// The encoding of `digest`.
+    package static func encode(_ digest: [UInt8], _ hash: HashAlgorithm) throws(GnuTLSError) -> [UInt8] {
+        try takingBytes("encoding a digest") { result in
+            digest.withDatum { gnutls_encode_ber_digest_info(hash.algorithm, $0, result) }
+        }
+    }
+
     /// Takes `bytes` apart; nil when they are no DigestInfo of a hash that TLS 1.2 may use here.
     package static func decode(_ bytes: [UInt8]) -> (digest: [UInt8], scheme: SignatureScheme)? {
         var algorithm = GNUTLS_DIG_UNKNOWN
