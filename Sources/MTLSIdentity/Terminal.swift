@@ -12,7 +12,7 @@ enum Terminal {
     ///
     /// - Returns: nil when the answer is empty.
     static func ask(_ request: SecretSource.Request) throws -> SecretBytes? {
-        switch try turn.withLock({ _ in try ask(request, on: "/dev/tty") }) {
+        switch try ask(request, on: "/dev/tty") {
         case .secret(let secret): return secret.count == 0 ? nil : secret
         case .interrupted:
             kill(getpid(), SIGINT)
@@ -31,6 +31,10 @@ enum Terminal {
     private static let longest = 256
 
     static func ask(_ request: SecretSource.Request, on path: String) throws(MTLSError) -> Answer {
+        try turn.withLock { _ throws(MTLSError) in try askAlone(request, on: path) }
+    }
+
+    private static func askAlone(_ request: SecretSource.Request, on path: String) throws(MTLSError) -> Answer {
         func failure(_ reason: String) -> MTLSError {
             MTLSError(
                 request.missing, phase: .identity, fault: .caller,

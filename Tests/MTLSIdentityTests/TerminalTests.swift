@@ -96,6 +96,33 @@ private final class Person: Sendable {
         #expect(try await answer("1234\r", isFinalTry: true).answer == "1234")
     }
 
+    @Test func questionsAreAskedOneAfterTheOther() async throws {
+        let person = try Person()
+        let before = person.settings
+        let answers = try await withThrowingTaskGroup(of: String?.self) { group in
+            for _ in 0..<3 {
+                group.addTask {
+                    let request = SecretSource.Request(subject: "t", name: "PIN")
+                    guard
+                        case .secret(let secret) = try await BlockingWork.run({
+                            try Terminal.ask(request, on: person.path)
+                        })
+                    else { return nil }
+                    return text(secret)
+                }
+            }
+            try await BlockingWork.run {
+                for number in 1...3 {
+                    #expect(person.read(until: "t: PIN: ").split(separator: "t: PIN: ").count <= 1)
+                    person.type("answer \(number)\r")
+                }
+            }
+            return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+        }
+        #expect(answers == ["answer 1", "answer 2", "answer 3"])
+        #expect(person.settings.c_lflag == before.c_lflag)
+    }
+
     @Test func anAnswerThatIsTooLongIsRefusedAndNotCut() async throws {
         #expect(try await answer(String(repeating: "x", count: 256) + "\r").answer?.count == 256)
         let error = await #expect(throws: MTLSError.self) {
