@@ -149,7 +149,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         fail(
             MTLSError(
                 .connectionLost, phase: .handshake, fault: .network,
-                "the connection to \(configuration.peerName) broke during the TLS handshake: \(error)",
+                "the connection to \(configuration.peerName) broke during the TLS handshake: \(reason(error))",
                 underlying: error))
     }
 

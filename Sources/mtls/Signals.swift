@@ -5,7 +5,8 @@ import PKCS11
 /// echo off) and with the tokens' modules finalized: a TPM without a resource manager keeps a place for each process
 /// that ends without.
 ///
-/// The signals are blocked in all threads and awaited by one, which may do what a handler must not.
+/// A handler may do next to nothing, so it wakes a thread. To block the signals and await them would not do: the main
+/// thread of an asynchronous `main` sleeps in sigsuspend(2) with none blocked.
 enum Signals {
     private struct Terminal {
         var descriptor: Int32
@@ -19,15 +20,18 @@ enum Signals {
         // A reader that goes away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         saveTerminal()
-        var signals = sigset_t()
-        sigemptyset(&signals)
-        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) { sigaddset(&signals, number) }
-        pthread_sigmask(SIG_BLOCK, &signals, nil)
-        let awaited = UnsafeMutablePointer<sigset_t>.allocate(capacity: 1)
-        awaited.initialize(to: signals)
+        guard bell.writeEnd >= 0 else { return }
         var thread = pthread_t()
-        pthread_create(&thread, nil, { Signals.await($0) }, awaited)
+        guard pthread_create(&thread, nil, { _ in Signals.answer() }, nil) == 0 else { return }
         pthread_detach(thread)
+        for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) {
+            signal(number) { number in
+                let before = errno
+                var byte = UInt8(truncatingIfNeeded: number)
+                write(bell.writeEnd, &byte, 1)
+                errno = before
+            }
+        }
     }
 
     /// Ends what would outlast the process: a question that nobody will read the answer of, and logins.
@@ -61,18 +65,24 @@ enum Signals {
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
     }
 
-    private static func await(_ pointer: UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? {
-        guard let signals = pointer?.assumingMemoryBound(to: sigset_t.self) else { return nil }
-        var caught: Int32 = 0
-        guard sigwait(signals, &caught) == 0 else { return nil }
+    private static func answer() -> UnsafeMutableRawPointer? {
+        var byte: UInt8 = 0
+        while read(bell.readEnd, &byte, 1) != 1 { guard errno == EINTR else { return nil } }
+        let caught = Int32(byte)
         // From here on the same signal, or an alarm, ends the process at once: a module may hang in its finalization.
         signal(caught, SIG_DFL)
-        pthread_sigmask(SIG_UNBLOCK, signals, nil)
-        restoreTerminal()
         signal(SIGALRM, SIG_DFL)
         alarm(2)
-        PKCS11Module.finalizeAll()
-        raise(caught)
+        cleanUp()
+        kill(getpid(), caught)
         return nil
     }
 }
+
+/// A pipe from the handler to the thread that acts.
+private let bell: (readEnd: Int32, writeEnd: Int32) = {
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else { return (-1, -1) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (ends[0], ends[1])
+}()

@@ -1,8 +1,7 @@
+import GnuTLSNIO
 public import MTLSCore
 import NIOCore
 import NIOPosix
-
-import func Glibc.strerror
 
 /// Makes TCP connections: every address of the host is tried, the families in turn (RFC 8305), without Nagle's
 /// algorithm, which under TLS 1.3 would hold back the request until the client's certificate was acknowledged.
@@ -63,11 +62,6 @@ public struct TCPConnector: Connector {
         return MTLSError(
             .connectFailed, phase: .connect, fault: .network, "no connection to \(target) could be made: \(reasons)",
             origin: origin.description, underlying: failure)
-    }
-
-    private static func reason(_ error: any Error) -> String {
-        guard let error = error as? IOError else { return "\(error)" }
-        return String(cString: strerror(error.errnoCode))
     }
 }
 

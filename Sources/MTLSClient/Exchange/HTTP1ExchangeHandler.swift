@@ -5,8 +5,6 @@ import NIOCore
 import NIOHTTP1
 import NIOTLS
 
-import func Glibc.strerror
-
 /// Performs what ``ExchangeStateMachine`` decides, for one exchange after the other on a connection.
 ///
 /// The caller is resumed once, with head and body when both came in the same read; of a longer body the rest is read by
@@ -214,7 +212,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         case let error as IOError:
             failure = MTLSError(
                 .connectionLost, phase: .response, fault: .network,
-                "the connection to \(origin.endpoint) was lost: \(String(cString: strerror(error.errnoCode)))",
+                "the connection to \(origin.endpoint) was lost: \(reason(error))",
                 underlying: error)
         default:
             failure = MTLSError(
