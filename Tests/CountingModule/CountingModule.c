@@ -35,7 +35,6 @@
     CALL(C_GetSlotList, (CK_BYTE a, CK_SLOT_ID *b, CK_ULONG *c), (a, b, c)) \
     CALL(C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b)) \
     CALL(C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c)) \
-    CALL(C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c), (a, b, c)) \
     CALL(C_InitToken, (CK_SLOT_ID a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d), (a, b, c, d)) \
     CALL(C_InitPIN, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c), (a, b, c)) \
     CALL(C_SetPIN, (CK_SESSION_HANDLE a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d, CK_ULONG e), (a, b, c, d, e)) \
@@ -135,6 +134,8 @@ static struct {
 } controls[FUNCTION_COUNT];
 
 static atomic_ulong flags_added, flags_removed;
+/* 0: none; CKM_RSA_PKCS_KEY_PAIR_GEN is not hidden. */
+static atomic_ulong hidden_mechanisms[4];
 static atomic_ulong session_limit, open_sessions, most_sessions;
 static atomic_int session_limit_shown;
 static atomic_ulong last_slot;
@@ -211,6 +212,17 @@ static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
             info->ulMaxSessionCount = atomic_load(&session_limit);
     }
     return rv;
+}
+
+static CK_RV counted_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+    CK_RV rv = enter(INDEX_C_GetMechanismInfo);
+    if (rv != CKR_OK)
+        return rv;
+    for (int i = 0; i < 4; i++)
+        if (type != 0 && type == atomic_load(&hidden_mechanisms[i]))
+            return CKR_MECHANISM_INVALID;
+    return target->C_GetMechanismInfo(slot, type, info);
 }
 
 static CK_RV counted_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
@@ -319,6 +331,15 @@ void counting_token_flags(unsigned long added, unsigned long removed)
 {
     atomic_store(&flags_added, added);
     atomic_store(&flags_removed, removed);
+}
+
+void counting_hide_mechanism(unsigned long type)
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned long none = 0;
+        if (atomic_compare_exchange_strong(&hidden_mechanisms[i], &none, type))
+            return;
+    }
 }
 
 void counting_swap_token(unsigned long slot, unsigned long other)

@@ -53,6 +53,9 @@ package final class CountingModule: Sendable {
     /// Changes the flags that `C_GetTokenInfo` shows.
     package func tokenFlags(adding added: UInt = 0, removing removed: UInt = 0) { controls.tokenFlags(added, removed) }
 
+    /// Lets `C_GetMechanismInfo` no longer know a mechanism; four can be hidden.
+    package func hideMechanism(_ type: UInt) { controls.hideMechanism(type) }
+
     /// Shows the token of the slot `other` in `slot`, as if somebody had put it there.
     package func swapToken(in slot: UInt, for other: UInt) { controls.swapToken(slot, other) }
 
@@ -105,6 +108,7 @@ private struct Controls: Sendable {
     let delay: @convention(c) @Sendable (UnsafePointer<CChar>, UInt) -> Void
     let fail: @convention(c) @Sendable (UnsafePointer<CChar>, UInt, UInt) -> Void
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
+    let hideMechanism: @convention(c) @Sendable (UInt) -> Void
     let swapToken: @convention(c) @Sendable (UInt, UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
     let loseSessions: @convention(c) @Sendable () -> Void
@@ -126,6 +130,7 @@ private struct Controls: Sendable {
         delay = try function("counting_delay")
         fail = try function("counting_fail")
         tokenFlags = try function("counting_token_flags")
+        hideMechanism = try function("counting_hide_mechanism")
         swapToken = try function("counting_swap_token")
         sessionLimit = try function("counting_session_limit")
         loseSessions = try function("counting_lose_sessions")

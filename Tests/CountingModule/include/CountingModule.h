@@ -28,6 +28,9 @@ COUNTING_API void counting_fail(const char *function, unsigned long nth, unsigne
 /* Flags to be added to, and taken from, what C_GetTokenInfo shows. */
 COUNTING_API void counting_token_flags(unsigned long added, unsigned long removed);
 
+/* C_GetMechanismInfo no longer knows the mechanism; four can be hidden. */
+COUNTING_API void counting_hide_mechanism(unsigned long type);
+
 /* From now on C_GetTokenInfo shows the token of the slot `other` in `slot`, as if it had been put there. */
 COUNTING_API void counting_swap_token(unsigned long slot, unsigned long other);
 
