@@ -10,7 +10,7 @@ import Synchronization
 /// They are made in batches before anybody uses one of the batch: SoftHSM 2.6 changes its table of slots without a lock
 /// when it makes a token.
 package enum SoftHSMStore {
-    private static let batch = 48
+    private static let batch = 64
     private static let tokens = AsyncOnce<FreeTokens> { try await BlockingWork.run { try make() } }
 
     /// A token that nobody else has.

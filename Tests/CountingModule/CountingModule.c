@@ -132,6 +132,8 @@ static struct {
 } controls[FUNCTION_COUNT];
 
 static atomic_ulong flags_added, flags_removed;
+/* 0: none; CKM_RSA_PKCS_KEY_PAIR_GEN is not hidden. */
+static atomic_ulong hidden_mechanisms[4];
 static atomic_ulong session_limit, open_sessions, most_sessions, sessions_opened;
 static atomic_int session_limit_shown;
 static atomic_ulong last_slot;
@@ -237,7 +239,6 @@ static CK_RV translate(CK_SLOT_ID *slot)
     }
 CALL_FOR_SLOT(C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b))
 CALL_FOR_SLOT(C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c))
-CALL_FOR_SLOT(C_GetMechanismInfo, (CK_SLOT_ID a, CK_MECHANISM_TYPE b, CK_MECHANISM_INFO *c), (a, b, c))
 CALL_FOR_SLOT(C_InitToken, (CK_SLOT_ID a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d), (a, b, c, d))
 #undef CALL_FOR_SLOT
 
@@ -314,6 +315,19 @@ static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
             info->ulMaxSessionCount = atomic_load(&session_limit);
     }
     return rv;
+}
+
+static CK_RV counted_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
+{
+    CK_RV rv = enter(INDEX_C_GetMechanismInfo);
+    if (rv == CKR_OK)
+        rv = translate(&slot);
+    if (rv != CKR_OK)
+        return rv;
+    for (int i = 0; i < 4; i++)
+        if (type != 0 && type == atomic_load(&hidden_mechanisms[i]))
+            return CKR_MECHANISM_INVALID;
+    return PASS(C_GetMechanismInfo, (slot, type, info));
 }
 
 static CK_RV counted_C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
@@ -461,6 +475,15 @@ void counting_token_flags(unsigned long added, unsigned long removed)
 {
     atomic_store(&flags_added, added);
     atomic_store(&flags_removed, removed);
+}
+
+void counting_hide_mechanism(unsigned long type)
+{
+    for (int i = 0; i < 4; i++) {
+        unsigned long none = 0;
+        if (atomic_compare_exchange_strong(&hidden_mechanisms[i], &none, type))
+            return;
+    }
 }
 
 void counting_insert_token(unsigned long slot, unsigned long real, unsigned long identity)

@@ -93,6 +93,9 @@ package final class CountingModule: Sendable {
     /// Takes the token out of the slot of ``insertToken(_:in:)``: sessions are lost, and their calls return `rv`.
     package func removeToken(answering rv: UInt) { controls.removeToken(rv) }
 
+    /// Lets `C_GetMechanismInfo` no longer know a mechanism; four can be hidden.
+    package func hideMechanism(_ type: UInt) { controls.hideMechanism(type) }
+
     /// Allows so many sessions at a time, 0 for any number, and shows the limit in `C_GetTokenInfo` or keeps silent.
     package func limitSessions(_ limit: Int, shown: Bool) { controls.sessionLimit(UInt(limit), shown ? 1 : 0) }
 
@@ -151,6 +154,7 @@ private struct Controls: Sendable {
     let tokenFlags: @convention(c) @Sendable (UInt, UInt) -> Void
     let insertToken: @convention(c) @Sendable (UInt, UInt, UInt) -> Void
     let removeToken: @convention(c) @Sendable (UInt) -> Void
+    let hideMechanism: @convention(c) @Sendable (UInt) -> Void
     let sessionLimit: @convention(c) @Sendable (UInt, CInt) -> Void
     let loseSessions: @convention(c) @Sendable () -> Void
     let mostSessions: @convention(c) @Sendable () -> UInt
@@ -177,6 +181,7 @@ private struct Controls: Sendable {
         tokenFlags = try function("counting_token_flags")
         insertToken = try function("counting_insert_token")
         removeToken = try function("counting_remove_token")
+        hideMechanism = try function("counting_hide_mechanism")
         sessionLimit = try function("counting_session_limit")
         loseSessions = try function("counting_lose_sessions")
         mostSessions = try function("counting_most_sessions")

@@ -15,7 +15,7 @@ struct CertificateChecks {
         let faults = report.findings.count
         for certificate in chain { dates(of: certificate, &report) }
         if report.findings.count == faults, let first = chain.map(\.notAfter).min() {
-            report.ok(.certificateDates, "valid until \(Calendar.text(first))")
+            report.ok(.certificateDates, "the certificate is valid until \(Calendar.text(first))")
         }
         guard let leaf = chain.first else { return }
         purpose(of: leaf, &report)
@@ -23,7 +23,7 @@ struct CertificateChecks {
     }
 
     private func dates(of certificate: Certificate, _ report: inout IdentityReport) {
-        let name = "\"\(certificate.subject)\""
+        let name = "the certificate \"\(certificate.subject)\""
         if now > certificate.notAfter {
             report.fail(
                 .certificateExpired, "\(name) expired on \(Calendar.text(certificate.notAfter))", remedy: renewal)

@@ -28,10 +28,10 @@ extension IdentityReport {
         let module = token.module
         ok(
             .module,
-            "\(TokenText(Array(module.path.utf8))) (\(module.info.description) \(module.info.version.forPeople), "
+            "module \(TokenText(Array(module.path.utf8))) (\(module.info.description) \(module.info.version.forPeople), "
                 + "PKCS#11 \(module.info.cryptokiVersion.forPeople))")
         let info = token.info
-        ok(.token, "\"\(info.label)\" (\(info.manufacturer) \(info.model), serial \(info.serial))")
+        ok(.token, "token \"\(info.label)\" (\(info.manufacturer) \(info.model), serial \(info.serial))")
     }
 
     /// What the token's flags say of its PIN.

@@ -33,7 +33,8 @@ struct KeyChecks {
             ].compactMap(\.self)
             report.ok(
                 .keyCustody,
-                facts.isEmpty ? "the token does not say how it keeps the key" : facts.joined(separator: ", "))
+                facts.isEmpty
+                    ? "the token does not say how it keeps the key" : "the key is " + facts.joined(separator: ", "))
         }
         if info.alwaysAuthenticates {
             report.ok(.keyAlwaysAuthenticates, "the key wants the PIN for each signature, so for each new connection")
@@ -54,7 +55,7 @@ struct KeyChecks {
                 .mechanismsTLS12Only, "TLS 1.2 only: the token lacks \(lacking(key)), which TLS 1.3 needs of RSA keys",
                 remedy: "use an EC key, or servers that accept TLS 1.2")
         } else {
-            report.ok(.mechanisms, "TLS 1.2 and 1.3 (\(names))")
+            report.ok(.mechanisms, "the token signs in TLS 1.2 and 1.3 (\(names))")
         }
     }
 

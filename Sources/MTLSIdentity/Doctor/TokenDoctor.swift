@@ -91,7 +91,7 @@ public struct TokenDoctor: Sendable {
                 uri, certificate: certificate, token: token, pin: pin, module: module)
             guard let leaf = found.chain.first else { return nil }
             report.ok(
-                .certificate, "\"\(leaf.subject)\", issued by \"\(leaf.issuer)\", \(leaf.publicKey.forPeople)")
+                .certificate, "certificate \"\(leaf.subject)\", issued by \"\(leaf.issuer)\", \(leaf.publicKey.forPeople)")
             let others = try await answer(of: token) { () throws(PKCS11Error) in try token.findCertificates(token.uri) }
             CertificateChecks(
                 chain: found.chain, others: others.compactMap { try? Certificate(der: $0.der) }, now: now,
@@ -118,7 +118,7 @@ public struct TokenDoctor: Sendable {
             throw refusal ?? error
         }
         let shown = info.publicKey.flatMap { try? PublicKey($0) }
-        report.ok(.key, "\"\(info.label)\"" + (shown.map { ", \($0.forPeople)" } ?? ""))
+        report.ok(.key, "key \"\(info.label)\"" + (shown.map { ", \($0.forPeople)" } ?? ""))
         KeyChecks(info: info, replacement: "make a key in the token: `mtls keys generate`, and have it certified")
             .custody(&report)
 
@@ -143,7 +143,7 @@ public struct TokenDoctor: Sendable {
                 let duration = try await answer(of: token) { () throws(PKCS11Error) in
                     Result { try TestSignature.make(signer, scheme) }
                 }.get()
-                report.ok(.signature, "\(scheme) in \(duration.milliseconds), verified")
+                report.ok(.signature, "test signature by \(scheme) in \(duration.milliseconds), verified")
             } catch {
                 report.fail(error)
             }

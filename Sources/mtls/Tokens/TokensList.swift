@@ -32,15 +32,16 @@ struct TokensList: TokenCommand {
         } else {
             Answer.write(Self.lines(inventory))
         }
-        return Self.complain(of: inventory, isSelective: uri.map { $0.utf8.count > 7 } ?? false)
+        return complain(of: inventory)
     }
 
     /// Says what could not be listed. Something has to be.
-    private static func complain(of inventory: TokenInventory, isSelective: Bool) -> Int32 {
+    private func complain(of inventory: TokenInventory) -> Int32 {
         let console = Console()
+        let isSelective = uri.map { $0.utf8.count > "pkcs11:".utf8.count } ?? false
         let troubles = inventory.failures + inventory.modules.compactMap(\.trouble)
         for error in troubles + inventory.modules.flatMap(\.entries).compactMap(\.trouble) {
-            console.warn(ErrorText.line(error))
+            console.warn(token.module == nil ? "\(error)" : ErrorText.line(error))
         }
         if inventory.modules.allSatisfy(\.entries.isEmpty) {
             console.warn(isSelective ? "no token matches" : "there is no token in any slot")
@@ -73,7 +74,8 @@ struct TokensList: TokenCommand {
     }
 
     private static func lines(_ entry: TokenInventory.Entry) -> [String] {
-        ["  " + PKCS11URI(entry.token).shellQuoted]
+        guard entry.token.flags.contains(.tokenInitialized) else { return [] }
+        return ["  " + PKCS11URI(entry.token).shellQuoted]
             + entry.objects.flatMap { object in
                 let kind = object.type == .certificate ? "certificate" : "private key"
                 let note = object.isInferred ? " (inferred: --login shows it)" : ""
