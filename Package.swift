@@ -119,5 +119,12 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        // Modules and the processes behind them, each in a process of its own: see `./dev modules`.
+        .testTarget(
+            name: "ModuleTests",
+            dependencies: [
+                "MTLSClient", "MTLSTestKit", "MTLSIdentity", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory",
+            ],
+            exclude: ["Scripts"], swiftSettings: settings),
     ]
 )
