@@ -104,7 +104,9 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
                 ? p11_kit_module_initialize(functions)
                 : functions.pointee.C_Initialize?(nil) ?? CKR_FUNCTION_NOT_SUPPORTED)
         guard code == .ok || code.rawValue == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
-            throw PKCS11Error("C_Initialize", code)
+            throw PKCS11Error(
+                .removed, "the module does not work and cannot be initialised again: C_Initialize: \(code)",
+                advice: "see that the service that it speaks to is running", function: "C_Initialize", returnCode: code)
         }
     }
 

@@ -4,6 +4,7 @@ import Glibc
 import Musl
 #endif
 import CP11Kit
+import Synchronization
 
 /// A loaded PKCS#11 module.
 ///
@@ -17,6 +18,8 @@ package final class PKCS11Module: Sendable {
     package let info: ModuleInfo
     let cryptoki: Cryptoki
     private let handle: LoadedModule
+    private let restarting = Monitor()
+    private let restarts = Mutex(0)
 
     private init(path: String, handle: LoadedModule) throws(PKCS11Error) {
         self.path = path
@@ -37,8 +40,26 @@ package final class PKCS11Module: Sendable {
         }
     }
 
-    /// Initialises the module again, after it said that it is not initialised.
-    func restart() throws(PKCS11Error) { try handle.restart() }
+    /// The same as ``tokens()``, after the module was initialised again if it seems to have lost what it speaks to:
+    /// listing slots asks nothing of a token, and a module that found no service when it was initialised goes on to show
+    /// no slots when the service is back. Nobody has sessions to lose in either case.
+    func tokensRestarting() throws(PKCS11Error) -> [SlotWithToken] {
+        let seen = restarts.withLock { $0 }
+        do throws(PKCS11Error) {
+            let tokens = try tokens()
+            if !tokens.isEmpty { return tokens }
+        } catch {
+            guard error.returnCode?.remedy == .reopen else { throw error }
+        }
+        restarting.lock()
+        defer { restarting.unlock() }
+        // Unless another thread, on behalf of another token, has done it meanwhile.
+        if restarts.withLock({ $0 }) == seen {
+            restarts.withLock { $0 += 1 }
+            try handle.restart()
+        }
+        return try tokens()
+    }
 }
 
 extension PKCS11Module {

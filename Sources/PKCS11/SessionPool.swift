@@ -129,13 +129,7 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// Looks for the token by its serial number and label in all slots: their numbers change when tokens come and go.
     private func located() throws(PKCS11Error) -> CK_SLOT_ID {
         if let slot { return slot }
-        let found: [SlotWithToken]
-        do throws(PKCS11Error) { found = try module.tokens() } catch {
-            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
-            try module.restart()
-            found = try module.tokens()
-        }
-        let matches = found.filter { $0.token.isSameToken(as: identity) }
+        let matches = try module.tokensRestarting().filter { $0.token.isSameToken(as: identity) }
         guard let match = matches.first else {
             throw PKCS11Error(.removed, "the token is no longer in any slot", advice: "put the token back")
         }

@@ -108,7 +108,11 @@ extension Token {
         var present: [(PKCS11Module, SlotWithToken)] = []
         var failure: PKCS11Error?
         for module in modules where uri.matches(module.info) {
-            do throws(PKCS11Error) { present += try module.tokens().map { (module, $0) } } catch { failure = error }
+            do throws(PKCS11Error) {
+                // Of all that are configured, many have no token.
+                let tokens = modules.count == 1 ? try module.tokensRestarting() : try module.tokens()
+                present += tokens.map { (module, $0) }
+            } catch { failure = error }
         }
         let matching = present.filter { uri.matches($0.1) }
         guard let match = matching.first else {
