@@ -168,5 +168,12 @@ let package = Package(
             name: "InteropTests",
             dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "mtls"],
             swiftSettings: settings),
+        // Modules and the processes behind them, each in a process of its own: see `./dev modules`.
+        .testTarget(
+            name: "ModuleTests",
+            dependencies: [
+                "MTLSClient", "MTLSTestKit", "MTLSIdentity", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory",
+            ],
+            exclude: ["Scripts"], swiftSettings: settings),
     ]
 )

@@ -105,14 +105,16 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
     var restarts: Int { restartCount.load(ordering: .acquiring) }
 
     /// Initialises the module again, unless that has been done since ``restarts`` was `seen`.
-    func restart(seen: Int) throws(PKCS11Error) {
+    ///
+    /// - Parameter patience: For how many seconds calls that are in the module are waited for.
+    func restart(seen: Int, patience: Int = 5) throws(PKCS11Error) {
         restarting.lock()
         defer { restarting.unlock() }
         guard restarts == seen else { return }
         guard !isFinalized.load(ordering: .acquiring) else {
             throw PKCS11Error(.moduleUnavailable, "the module was finalized", advice: "load the identity again")
         }
-        guard cryptoki.gate.close(patience: 5) else {
+        guard cryptoki.gate.close(patience: patience) else {
             throw PKCS11Error(
                 .timedOut, "the module cannot be initialised again: a call does not return",
                 advice: "restart the program")
@@ -123,7 +125,9 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
                 ? p11_kit_module_initialize(functions)
                 : functions.pointee.C_Initialize?(nil) ?? CKR_FUNCTION_NOT_SUPPORTED)
         guard code == .ok || code.rawValue == CKR_CRYPTOKI_ALREADY_INITIALIZED else {
-            throw PKCS11Error("C_Initialize", code)
+            throw PKCS11Error(
+                .removed, "the module does not work and cannot be initialised again: C_Initialize: \(code)",
+                advice: "see that the service that it speaks to is running", function: "C_Initialize", returnCode: code)
         }
         cryptoki.gate.open()
         restartCount.add(1, ordering: .acquiringAndReleasing)

@@ -4,6 +4,7 @@ import Glibc
 import Musl
 #endif
 import CP11Kit
+import Synchronization
 
 /// A loaded PKCS#11 module.
 ///
@@ -31,10 +32,28 @@ package final class PKCS11Module: Sendable {
     package func tokens() throws(PKCS11Error) -> [SlotWithToken] { try survey().tokens }
 
     /// The tokens, and why a slot was left out. A module that is not initialised any more is initialised again.
-    func survey() throws(PKCS11Error) -> (tokens: [SlotWithToken], failure: PKCS11Error?) {
+    ///
+    /// - Parameter restarting: Whether that is done, too, when the module seems to have lost what it speaks to, and nobody
+    ///   calls it: listing slots asks nothing of a token, and a module that found no service when it was initialised goes
+    ///   on to show no slots when the service is back. Nobody has sessions to lose then.
+    func survey(restarting: Bool = false) throws(PKCS11Error) -> (tokens: [SlotWithToken], failure: PKCS11Error?) {
+        let restarts = handle.restarts
+        do throws(PKCS11Error) {
+            let found = try slotsWithTokens()
+            guard restarting, found.tokens.isEmpty else { return found }
+            do throws(PKCS11Error) { try handle.restart(seen: restarts, patience: 0) } catch { return found }
+        } catch {
+            let isLost = restarting && error.returnCode?.remedy == .reopen
+            guard isLost || error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
+            try handle.restart(seen: restarts)
+        }
+        return try slotsWithTokens()
+    }
+
+    private func slotsWithTokens() throws(PKCS11Error) -> (tokens: [SlotWithToken], failure: PKCS11Error?) {
         var tokens: [SlotWithToken] = []
         var failure: PKCS11Error?
-        for slot in try slotNumbers() {
+        for slot in try cryptoki.slots(withToken: true) {
             do throws(PKCS11Error) {
                 let found = SlotWithToken(slot: try cryptoki.slotInfo(slot), token: try cryptoki.tokenInfo(slot))
                 if found.token.flags.contains(.tokenInitialized) { tokens.append(found) }
@@ -43,15 +62,6 @@ package final class PKCS11Module: Sendable {
             }
         }
         return (tokens, failure)
-    }
-
-    private func slotNumbers() throws(PKCS11Error) -> [CK_SLOT_ID] {
-        let restarts = handle.restarts
-        do throws(PKCS11Error) { return try cryptoki.slots(withToken: true) } catch {
-            guard error.returnCode?.rawValue == CKR_CRYPTOKI_NOT_INITIALIZED else { throw error }
-            try handle.restart(seen: restarts)
-            return try cryptoki.slots(withToken: true)
-        }
     }
 }
 

@@ -193,7 +193,7 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     /// Looks for the token by its serial number and label in all slots: their numbers change when tokens come and go.
     private func located() throws(PKCS11Error) -> CK_SLOT_ID {
         if let slot { return slot }
-        let (found, failure) = try module.survey()
+        let (found, failure) = try module.survey(restarting: true)
         let matches = found.filter { $0.token.isSameToken(as: identity) }
         guard let match = matches.first else {
             throw PKCS11Error(

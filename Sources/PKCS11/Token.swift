@@ -133,7 +133,8 @@ extension Token {
         var failure: PKCS11Error?
         for module in modules where uri.matches(module.info) {
             do throws(PKCS11Error) {
-                let (tokens, hidden) = try module.survey()
+                // Of all that are configured, many have no token.
+                let (tokens, hidden) = try module.survey(restarting: modules.count == 1)
                 present += tokens.map { (module, $0) }
                 failure = failure ?? hidden
             } catch {

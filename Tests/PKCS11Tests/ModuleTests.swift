@@ -178,7 +178,7 @@ import Testing
         let error = try await #require(throws: PKCS11Error.self) { try await Self.find(uri, test) }
         #expect(error.kind == .tokenNotFound)
         #expect(error.message.contains("pkcs11:token=no%20such"))
-        #expect(error.advice?.contains("pkcs11:token=test%20") == true)
+        #expect(error.advice?.contains("pkcs11:token=test") == true)
     }
 
     @Test func severalMatchingTokensAreListed() async throws {
