@@ -7,6 +7,8 @@ enum Installed {
     static let remoting = softHSM && module("p11-kit-client.so") != nil && programs("p11-kit")
     static let spy = softHSM && module("pkcs11-spy.so") != nil
 
+    static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
     /// The path of a module.
     static func module(_ file: String) -> String? {
         let directories = ["/usr/lib/softhsm", "/usr/lib/pkcs11"] + machines.flatMap { ["\($0)/pkcs11", $0] }
