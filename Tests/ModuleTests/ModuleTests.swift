@@ -54,6 +54,17 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: Installed.proxy, "p11-kit's proxy, or SoftHSM's registration with it, is not installed"))
+    func keysBehindP11KitsProxyServe() async {
+        await #expect(processExitsWith: .success) {
+            await reporting {
+                let stage = try await SoftHSMStage()
+                let proxy = try #require(Installed.module("p11-kit-proxy.so"))
+                try await stage.run("p11-kit proxy", module: proxy).run()
+            }
+        }
+    }
+
     /// A module of one's own: see `./dev modules`.
     @Test(.enabled(if: Installed.variable("MODULE_PATH") != nil, "MODULE_PATH names no module"))
     func anyModulesKeysServe() async {
