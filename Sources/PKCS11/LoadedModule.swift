@@ -60,6 +60,8 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
         _ = prepared
         guard let functions = p11_kit_module_load(path, 0) else {
             let reason = p11_kit_message().map { String(cString: $0) } ?? "no reason given"
+            // It refuses its own proxy, which is a module all the same.
+            if let module = try? loadUnmanaged(path: path) { return module }
             throw PKCS11Error(
                 .moduleUnavailable,
                 "\(TokenText(Array(path.utf8))) is not a PKCS#11 module: \(TokenText(Array(reason.utf8)))")

@@ -7,6 +7,11 @@ enum Installed {
     static let remoting = softHSM && module("p11-kit-client.so") != nil && programs("p11-kit")
     static let spy = softHSM && module("pkcs11-spy.so") != nil
 
+    static let proxy =
+        softHSM && module("p11-kit-proxy.so") != nil && access("/usr/share/p11-kit/modules/softhsm2.module", R_OK) == 0
+
+    static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
     /// The path of a module.
     static func module(_ file: String) -> String? {
         let directories = ["/usr/lib/softhsm", "/usr/lib/pkcs11"] + machines.flatMap { ["\($0)/pkcs11", $0] }

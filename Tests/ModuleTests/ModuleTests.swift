@@ -1,5 +1,6 @@
 import DevPKI
 import Glibc
+import MTLSClient
 import MTLSTestKit
 import SecretMemory
 import Testing
@@ -49,6 +50,34 @@ import Testing
                 setenv("PKCS11SPY", stage.token.modulePath, 1)
                 setenv("PKCS11SPY_OUTPUT", "/dev/null", 1)
                 try await stage.run("OpenSC's spy", module: #require(Installed.module("pkcs11-spy.so"))).run()
+            }
+        }
+    }
+
+    @Test(.enabled(if: Installed.proxy, "p11-kit's proxy, or SoftHSM's registration with it, is not installed"))
+    func keysBehindP11KitsProxyServe() async {
+        await #expect(processExitsWith: .success) {
+            await reporting {
+                let stage = try await SoftHSMStage()
+                let proxy = try #require(Installed.module("p11-kit-proxy.so"))
+                try await stage.run("p11-kit proxy", module: proxy).run()
+            }
+        }
+    }
+
+    /// A module of one's own: see `./dev modules`.
+    @Test(.enabled(if: Installed.variable("MODULE_PATH") != nil, "MODULE_PATH names no module"))
+    func anyModulesKeysServe() async {
+        await #expect(processExitsWith: .success) {
+            await reporting {
+                let path = try #require(Installed.variable("MODULE_PATH"))
+                let request = SecretSource.Request(subject: path, name: "PIN")
+                let file = try #require(Installed.variable("MODULE_PIN_FILE"), "set it to the file of the PIN")
+                let run = try await ModuleRun(
+                    "another", module: path, uri: #require(Installed.variable("MODULE_TOKEN"), "set it to a URI"),
+                    pin: #require(try await SecretSource.file(file).read(request)),
+                    authority: CertificateAuthority(commonName: "Test Root"))
+                try await run.run()
             }
         }
     }
