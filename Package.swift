@@ -103,7 +103,10 @@ let package = Package(
             swiftSettings: settings),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
-        .target(name: "CountingModuleSupport", path: "Tests/CountingModuleSupport", swiftSettings: settings),
+        .target(name: "TestProcess", path: "Tests/TestProcess"),
+        .target(
+            name: "CountingModuleSupport", dependencies: ["TestProcess"], path: "Tests/CountingModuleSupport",
+            swiftSettings: settings),
         .testTarget(
             name: "MTLSCoreTests",
             dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
@@ -111,7 +114,7 @@ let package = Package(
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "PKCS11Tests",
-            dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport"],
+            dependencies: ["PKCS11", "SecretMemory", "CP11Kit", "CountingModuleSupport", "MTLSTestKit"],
             swiftSettings: settings),
         .testTarget(
             name: "mtlsTests",

@@ -8,7 +8,8 @@
 ///    waits (FIFO), and a connection is made for it if the limit permits. It is served by whatever comes free first; the
 ///    attempt made for it then serves the next one, or parks its connection. So nobody waits while a connection idles,
 ///    and there are never more attempts begun than requests waiting.
-/// 2. An attempt that fails *permanently* (a refused certificate, a wrong PIN) fails everybody who waits, at once.
+/// 2. An attempt that fails *permanently* (a refused certificate, a wrong PIN) fails everybody who waits, at once. Those
+///    that were under way beside it and fail likewise concern nobody who comes later: the fault may be mended by then.
 /// 3. An attempt that fails otherwise puts the pool *in doubt*. No further attempt begins until those under way have
 ///    ended. If one succeeds, the doubt is over. If none does and no connection is in use, everybody fails who came
 ///    before the last failed attempt began; who came later gets an attempt of his own: each round answers somebody, so
@@ -42,6 +43,8 @@ package struct PoolStateMachine: ~Copyable {
     /// The failed attempts since the last success; above zero, the pool is in doubt.
     private var failures = 0
     private var lastFailure: MTLSError?
+    /// The place in the order of the last permanent failure.
+    private var permanentHorizon = 0
     private var lastFailedBegan = 0
     private var backoff = Duration.zero
     private var backoffEnd = Deadline.distantFuture
@@ -124,7 +127,10 @@ package struct PoolStateMachine: ~Copyable {
         case .connecting(let began):
             connectingCount -= 1
             if isPermanent {
-                fail(&action, with: error) { _ in true }
+                // What began before an earlier failure of this kind says nothing to those who came after it.
+                let isOld = began <= permanentHorizon
+                fail(&action, with: error) { !isOld || $0.arrival < began }
+                if !isOld { permanentHorizon = order }
             } else {
                 doubt(error, began: began, now)
                 if connectingCount + leasedCount == 0 {

@@ -1,8 +1,8 @@
 import Glibc
 import MTLSCore
 import MTLSIdentity
-import PKCS11
-import SecretMemory
+package import PKCS11
+package import SecretMemory
 import Synchronization
 
 /// The tokens of this process: SoftHSM reads its configuration once, so there is one directory of them.
@@ -10,15 +10,16 @@ import Synchronization
 /// They are made in batches before anybody uses one of the batch: SoftHSM 2.6 changes its table of slots without a lock
 /// when it makes a token.
 package enum SoftHSMStore {
-    private static let batch = 64
+    /// How many tokens there are: `MTLS_TESTKIT_TOKENS`, or 48.
+    private static let batch = getenv("MTLS_TESTKIT_TOKENS").flatMap { Int(String(cString: $0)) } ?? 48
     private static let tokens = AsyncOnce<FreeTokens> { try await BlockingWork.run { try make() } }
 
     /// A token that nobody else has.
-    static func takeToken() async throws -> Token {
+    package static func takeToken() async throws -> Token {
         if let token = try await tokens.value().take() { return token }
         throw MTLSError(
             .tokenNotFound, phase: .prepare, fault: .caller, "all \(batch) SoftHSM tokens of this process are taken",
-            advice: "let tests that do not change their token share it")
+            advice: "let tests that do not change their token share it, or set MTLS_TESTKIT_TOKENS to a larger number")
     }
 
     /// Where SoftHSM's module is; nil where it is not installed.
@@ -32,11 +33,13 @@ package enum SoftHSMStore {
     }()
 
     /// The user's PIN of every token here.
-    static let pin = randomPIN()
+    package static let pin = randomPIN()
 
     /// A directory of this process, mode 0700, removed when it exits.
     static let directory: String = {
-        var template = Array("/tmp/mtls-testkit-XXXXXX".utf8CString)
+        // Making a token writes and syncs small files: in memory that takes a third of the time.
+        let parent = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
+        var template = Array("\(parent)/mtls-testkit-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { return "" }
         let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         atexit { TemporaryTree.remove(SoftHSMStore.directory) }

@@ -238,7 +238,6 @@ static CK_RV translate(CK_SLOT_ID *slot)
         return rv != CKR_OK ? rv : PASS(name, arguments); \
     }
 CALL_FOR_SLOT(C_GetSlotInfo, (CK_SLOT_ID a, CK_SLOT_INFO *b), (a, b))
-CALL_FOR_SLOT(C_GetMechanismList, (CK_SLOT_ID a, CK_MECHANISM_TYPE *b, CK_ULONG *c), (a, b, c))
 CALL_FOR_SLOT(C_InitToken, (CK_SLOT_ID a, CK_BYTE *b, CK_ULONG c, CK_BYTE *d), (a, b, c, d))
 #undef CALL_FOR_SLOT
 
@@ -317,6 +316,31 @@ static CK_RV counted_C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
     return rv;
 }
 
+static int is_hidden(CK_MECHANISM_TYPE type)
+{
+    for (int i = 0; i < 4; i++)
+        if (type != 0 && type == atomic_load(&hidden_mechanisms[i]))
+            return 1;
+    return 0;
+}
+
+static CK_RV counted_C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count)
+{
+    CK_RV rv = enter(INDEX_C_GetMechanismList);
+    if (rv == CKR_OK)
+        rv = translate(&slot);
+    if (rv == CKR_OK)
+        rv = PASS(C_GetMechanismList, (slot, list, count));
+    if (rv != CKR_OK || list == NULL)
+        return rv;
+    CK_ULONG kept = 0;
+    for (CK_ULONG i = 0; i < *count; i++)
+        if (!is_hidden(list[i]))
+            list[kept++] = list[i];
+    *count = kept;
+    return rv;
+}
+
 static CK_RV counted_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *info)
 {
     CK_RV rv = enter(INDEX_C_GetMechanismInfo);
@@ -324,9 +348,8 @@ static CK_RV counted_C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type,
         rv = translate(&slot);
     if (rv != CKR_OK)
         return rv;
-    for (int i = 0; i < 4; i++)
-        if (type != 0 && type == atomic_load(&hidden_mechanisms[i]))
-            return CKR_MECHANISM_INVALID;
+    if (is_hidden(type))
+        return CKR_MECHANISM_INVALID;
     return PASS(C_GetMechanismInfo, (slot, type, info));
 }
 

@@ -93,7 +93,7 @@ package final class CountingModule: Sendable {
     /// Takes the token out of the slot of ``insertToken(_:in:)``: sessions are lost, and their calls return `rv`.
     package func removeToken(answering rv: UInt) { controls.removeToken(rv) }
 
-    /// Lets `C_GetMechanismInfo` no longer know a mechanism; four can be hidden.
+    /// Lets the token have a mechanism no more; four can be hidden.
     package func hideMechanism(_ type: UInt) { controls.hideMechanism(type) }
 
     /// Allows so many sessions at a time, 0 for any number, and shows the limit in `C_GetTokenInfo` or keeps silent.

@@ -13,6 +13,16 @@ import Testing
         #expect(try pool.rejected(2) == "")
     }
 
+    @Test func aPermanentFailureOfAnOldAttemptLeavesAloneWhoCameLater() throws {
+        var pool = try PoolHarness { $0.connectionLimit = 2 }
+        for request in 1...2 { _ = pool.lease(request) }
+        #expect(try pool.rejected(1) == "fail 1 token.pinIncorrect, fail 2 token.pinIncorrect")
+        // The PIN was corrected meanwhile.
+        #expect(pool.lease(3) == "")
+        #expect(try pool.rejected(2) == "open 3")
+        #expect(try pool.rejected(3) == "fail 3 token.pinIncorrect")
+    }
+
     @Test func aPermanentFailureLeavesAloneWhoRuns() throws {
         var pool = try PoolHarness()
         try pool.occupy(1)

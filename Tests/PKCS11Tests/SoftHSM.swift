@@ -1,80 +1,17 @@
 import CountingModuleSupport
-import Glibc
+import MTLSTestKit
 import PKCS11
 import SecretMemory
 import Testing
 
-/// The software token store of this test process. SoftHSM reads its configuration once, so there is one directory, and
-/// each test takes a token of its own from it.
-///
-/// The tokens are made before the first test uses one: SoftHSM changes its table of slots when a token is made, without
-/// a lock.
-actor SoftHSM {
-    static let shared = SoftHSM()
-    /// Where distributions put it.
-    static let modulePath =
-        ["/usr/lib/softhsm/libsofthsm2.so", "/usr/lib64/pkcs11/libsofthsm2.so", "/usr/lib/libsofthsm2.so"]
-        .first { (path: String) in access(path, R_OK) == 0 } ?? "/usr/lib/softhsm/libsofthsm2.so"
-    static let pin = "271828"
-    static let soPIN = "soso-141421"
-    private static let tokenCount = 150
-
-    private var made: Task<[Token], any Error>?
-    private var used = 0
+/// The software tokens of this test process, each for one test: those of the test kit, because SoftHSM reads its
+/// configuration once per process.
+enum SoftHSM {
+    static var modulePath: String { SoftHSMStore.modulePath ?? "" }
+    static var pin: String { SoftHSMStore.pin.withUnsafeBytes { String(decoding: $0, as: UTF8.self) } }
 
     /// A token that no other test uses.
-    func nextToken() async throws -> Token {
-        _ = Self.directory
-        let task =
-            made
-            ?? Task {
-                try await Token.searchLane.run { () throws(PKCS11Error) -> [Token] in
-                    let module = try PKCS11Module.load(path: Self.modulePath)
-                    var tokens: [Token] = []
-                    for number in 0..<Self.tokenCount {
-                        tokens.append(
-                            try TokenProvisioner.initializeToken(
-                                in: module, label: "test \(number)", soPIN: secret(Self.soPIN), pin: secret(Self.pin)))
-                    }
-                    return tokens
-                }
-            }
-        made = task
-        let tokens = try await task.value
-        try #require(used < tokens.count, "raise tokenCount")
-        used += 1
-        return tokens[used - 1]
-    }
-
-    private static let directory: String = {
-        // Each object is written with fsync: in memory that costs nothing.
-        let place = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"
-        var template = Array("\(place)/pkcs11-tests-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { return "" }
-        let directory = String(cString: made)
-        let configuration = "directories.tokendir = \(directory)\nobjectstore.backend = file\nlog.level = ERROR\n"
-        let path = directory + "/softhsm2.conf"
-        let file = open(path, O_WRONLY | O_CREAT, 0o600)
-        _ = write(file, configuration, configuration.utf8.count)
-        close(file)
-        setenv("SOFTHSM2_CONF", path, 1)
-        atexit { removeTree(SoftHSM.directory) }
-        return directory
-    }()
-}
-
-private func removeTree(_ path: String) {
-    guard !path.isEmpty else { return }
-    if let directory = opendir(path) {
-        while let entry = readdir(directory) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name != "." && name != ".." { removeTree(path + "/" + name) }
-        }
-        closedir(directory)
-    }
-    remove(path)
+    static func nextToken() async throws -> Token { try await SoftHSMStore.takeToken() }
 }
 
 /// A secret of a test.
@@ -93,7 +30,7 @@ struct TestToken: Sendable {
 
     /// - Parameter change: What is made of the module before the token is looked for.
     init(_ change: (CountingModule) -> Void = { _ in }) async throws {
-        let behind = try await SoftHSM.shared.nextToken()
+        let behind = try await SoftHSM.nextToken()
         provisioner = TokenProvisioner(behind, pin: secret(SoftHSM.pin))
         let counting = try CountingModule(inFrontOf: SoftHSM.modulePath)
         change(counting)
@@ -114,7 +51,7 @@ struct TestToken: Sendable {
 
     @discardableResult
     func generate(
-        _ kind: KeyKind, label: String = "key", id: [UInt8] = [1], alwaysAuthenticate: Bool = false
+        _ kind: PKCS11.KeyKind, label: String = "key", id: [UInt8] = [1], alwaysAuthenticate: Bool = false
     ) async throws -> PublicKeyMaterial {
         try await Token.searchLane.run { () throws(PKCS11Error) in
             try provisioner.generateKeyPair(kind, label: label, id: id, alwaysAuthenticate: alwaysAuthenticate)

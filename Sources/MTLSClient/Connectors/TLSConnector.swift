@@ -146,14 +146,15 @@ extension TLSSettings {
     /// TLS 1.3 is not offered when none of the identities could sign in it (RSA keys need RSASSA-PSS there): the server
     /// would get an empty certificate.
     fileprivate func limited(to candidates: [ClientIdentity]) throws(MTLSError) -> TLSSettings {
-        guard let first = candidates.first, maximumVersion == .v1_3, !candidates.contains(where: \.signsInTLS13) else {
-            return self
-        }
-        guard minimumVersion == .v1_2 else {
+        guard let first = candidates.first, !candidates.contains(where: \.signsInTLS13) else { return self }
+        let canSign = candidates.contains { $0.certifiedKey.publicKey.schemes.contains(where: $0.supports) }
+        guard canSign, minimumVersion == .v1_2 else {
             throw MTLSError(
                 .mechanismMissing, phase: .identity, fault: .token,
-                "the key of \(first) cannot sign in TLS 1.3: its token lacks the mechanism for it (RSASSA-PSS for RSA keys)",
-                advice: "allow TLS 1.2, or use an ECDSA key")
+                canSign
+                    ? "the key of \(first) cannot sign in TLS 1.3: its token lacks the mechanism for it (RSASSA-PSS for RSA keys)"
+                    : "the key of \(first) cannot sign: its token lacks the mechanism for keys of its kind",
+                advice: canSign ? "allow TLS 1.2, or use an ECDSA key" : "use a key of another kind")
         }
         var limited = self
         limited.maximumVersion = .v1_2

@@ -45,7 +45,7 @@ COUNTING_API void counting_insert_token(unsigned long slot, unsigned long real, 
  * rv. */
 COUNTING_API void counting_remove_token(unsigned long rv);
 
-/* C_GetMechanismInfo no longer knows the mechanism; four can be hidden. */
+/* The token no longer has the mechanism; four can be hidden. */
 COUNTING_API void counting_hide_mechanism(unsigned long type);
 
 /* How many sessions may be open at a time, 0 for any number. C_GetTokenInfo shows it if `shown` is not 0. */
