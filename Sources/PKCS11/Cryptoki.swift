@@ -19,11 +19,12 @@ final class Cryptoki: @unchecked Sendable {  // safe: the list is constant once 
     func result<Function>(
         _ function: KeyPath<Functions, Function?>, _ body: (Function) -> CK_RV
     ) -> ReturnCode {
+        // Before the list is looked at: p11-kit frees it when the module is finalized.
+        guard gate.enter() else { return ReturnCode(rawValue: CKR_CRYPTOKI_NOT_INITIALIZED) }
+        defer { gate.leave() }
         guard let function = list.pointee[keyPath: function] else {
             return ReturnCode(rawValue: CKR_FUNCTION_NOT_SUPPORTED)
         }
-        guard gate.enter() else { return ReturnCode(rawValue: CKR_CRYPTOKI_NOT_INITIALIZED) }
-        defer { gate.leave() }
         serial?.lock()
         defer { serial?.unlock() }
         return ReturnCode(rawValue: body(function))

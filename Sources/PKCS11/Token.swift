@@ -131,23 +131,24 @@ extension Token {
         let modules = if let module { [module] } else { try PKCS11Module.modules(for: uri) }
         var present: [(PKCS11Module, SlotWithToken)] = []
         var failure: PKCS11Error?
+        var hidden: PKCS11Error?
         for module in modules where uri.matches(module.info) {
             do throws(PKCS11Error) {
                 // Of all that are configured, many have no token.
-                let (tokens, hidden) = try module.survey(restarting: modules.count == 1)
-                present += tokens.map { (module, $0) }
-                failure = failure ?? hidden
+                let found = try module.survey(restarting: modules.count == 1)
+                present += found.tokens.map { (module, $0) }
+                hidden = found.failure ?? hidden
             } catch {
                 failure = error
             }
         }
         let matching = present.filter { uri.matches($0.1) }
         guard let match = matching.first else {
-            if let failure, failure.function == "C_GetSlotList" || failure.kind != .failed { throw failure }
+            if let failure { throw failure }
             throw PKCS11Error(
                 .tokenNotFound, "no token matches \(uri.formatted)",
                 advice: present.isEmpty ? "there is no initialised token in any slot" : "there are: \(list(present))",
-                because: failure)
+                because: hidden)
         }
         guard matching.count == 1 else {
             throw PKCS11Error(

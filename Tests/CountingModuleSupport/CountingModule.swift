@@ -3,6 +3,7 @@ import Glibc
 #elseif canImport(Musl)
 import Musl
 #endif
+import Synchronization
 
 /// A PKCS#11 module of a test's own that stands in front of another one, counts the calls, delays, blocks and
 /// fails them, takes the token away and brings another.
@@ -59,8 +60,9 @@ package final class CountingModule: Sendable {
     /// - Returns: One element for each call that begins to hang.
     package func block(_ function: String) -> AsyncStream<Void> {
         let (stream, continuation) = AsyncStream<Void>.makeStream()
-        // Kept for good: a call may be about to report itself.
-        let context = Unmanaged.passRetained(Arrivals(continuation)).toOpaque()
+        let arrivals = Arrivals(continuation)
+        Self.arrivals.withLock { $0.append(arrivals) }
+        let context = Unmanaged.passUnretained(arrivals).toOpaque()
         controls.block(
             function,
             { context in
@@ -69,6 +71,9 @@ package final class CountingModule: Sendable {
             }, context)
         return stream
     }
+
+    /// Kept for good: a call may be about to report itself.
+    private static let arrivals = Mutex<[Arrivals]>([])
 
     private final class Arrivals: Sendable {
         let continuation: AsyncStream<Void>.Continuation

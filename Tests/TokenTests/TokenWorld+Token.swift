@@ -6,10 +6,19 @@ import Testing
 extension TokenWorld {
     /// Lets one call at a time into the token, and gives it up for stuck as soon as nobody wants its answer any more.
     func limitTokenToOneThread() async throws {
+        try await countedToken(sessionLimit: 1).lane.setPatience(.zero)
+    }
+
+    /// Leaves the session that keeps the login.
+    func closeIdleSessions() async throws {
+        let token = try await countedToken(sessionLimit: nil)
+        try await token.lane.run { () throws(PKCS11Error) in token.closeSessions(idleFor: .zero) }
+    }
+
+    private func countedToken(sessionLimit: Int?) async throws -> Token {
         let (path, uri) = (counting.path, try PKCS11URI(token.uri))
-        try await Token.searchLane.run { () throws(PKCS11Error) in
-            let token = try Token.find(uri, in: try PKCS11Module.load(path: path), sessionLimit: 1)
-            token.lane.setPatience(.zero)
+        return try await Token.searchLane.run { () throws(PKCS11Error) in
+            try Token.find(uri, in: try PKCS11Module.load(path: path), sessionLimit: sessionLimit)
         }
     }
 
