@@ -60,7 +60,7 @@ package enum SoftHSMStore {
             let soPIN = randomPIN()
             let made = try (0..<batch).map { number in
                 try TokenProvisioner.initializeToken(
-                    in: module, label: "testkit-\(getpid())-\(number)", soPIN: soPIN, pin: pin)
+                    in: module, label: "testkit-\(getpid())-\(number)", soPIN: soPIN, pin: pin, isNew: true)
             }
             return FreeTokens(made)
         } catch let error as PKCS11Error {

@@ -59,6 +59,9 @@ public final class SoftHSMToken: Sendable {
         return uri.formatted
     }
 
+    /// The number of its slot.
+    package var slot: UInt { token.slotWhenFound }
+
     /// Where the PIN comes from.
     public var pin: SecretSource { .closure { _ in SoftHSMStore.pin } }
 

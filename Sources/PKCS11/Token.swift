@@ -47,6 +47,9 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
     /// Says how long sessions live.
     package func setSessionPolicy(_ policy: SessionPolicy) { sessions.setPolicy(policy) }
 
+    /// The number of the slot in which the token was found. It may be in another one by now.
+    package var slotWhenFound: UInt { slot.id }
+
     /// The label, escaped.
     package var label: String { info.label.description }
 
@@ -168,6 +171,16 @@ extension Token {
     private static func list(_ tokens: [(PKCS11Module, SlotWithToken)]) -> String {
         tokens.prefix(20).map { PKCS11URI($0.1.token).formatted }.joined(separator: ", ")
             + (tokens.count > 20 ? " and \(tokens.count - 20) more" : "")
+    }
+
+    /// The token with a label that is in the last slot that has one: where new tokens are.
+    static func find(lastWith label: TokenText, in module: PKCS11Module) throws(PKCS11Error) -> Token {
+        for slot in try module.cryptoki.slots(withToken: true).reversed() {
+            guard let info = try? module.cryptoki.tokenInfo(slot), info.label == label else { continue }
+            return token(
+                module, SlotWithToken(slot: try module.cryptoki.slotInfo(slot), token: info), sessionLimit: nil)
+        }
+        throw PKCS11Error(.tokenNotFound, "no slot has a token with the label \(label)")
     }
 
     private static func token(_ module: PKCS11Module, _ found: SlotWithToken, sessionLimit: Int?) -> Token {

@@ -24,10 +24,12 @@ package struct TokenProvisioner: Sendable {
 
     /// Initialises a token in a free slot of `module` and sets the user's PIN.
     ///
-    /// - Parameter label: At most 32 bytes, and not the label of a token that is there.
+    /// - Parameters:
+    ///   - label: At most 32 bytes, and not the label of a token that is there.
+    ///   - isNew: The caller knows that there is no such token. To look for one asks every slot.
     /// - Throws: `tokenNotFound` when no slot is free; `ambiguous` when the label is taken.
     package static func initializeToken(
-        in module: PKCS11Module, label: String, soPIN: SecretBytes, pin: SecretBytes
+        in module: PKCS11Module, label: String, soPIN: SecretBytes, pin: SecretBytes, isNew: Bool = false
     ) throws(PKCS11Error) -> Token {
         management.lock()
         defer { management.unlock() }
@@ -38,10 +40,10 @@ package struct TokenProvisioner: Sendable {
             throw PKCS11Error(.internal, "the label of a token has between 1 and 32 bytes")
         }
         padded += [UInt8](repeating: 0x20, count: 32 - padded.count)
-        guard try !module.tokens().contains(where: { uri.matches($0) }) else {
+        if !isNew, try module.tokens().contains(where: { uri.matches($0) }) {
             throw PKCS11Error(.ambiguous, "there is a token with this label already: \(uri.formatted)")
         }
-        let free = try module.cryptoki.slots(withToken: true).first { slot in
+        let free = try module.cryptoki.slots(withToken: true).last { slot in
             (try? module.cryptoki.tokenInfo(slot))?.flags.contains(.tokenInitialized) == false
         }
         guard let free else { throw PKCS11Error(.tokenNotFound, "the module has no slot for a new token") }
@@ -49,11 +51,11 @@ package struct TokenProvisioner: Sendable {
             soPIN.withPIN { initialize(free, $0, $1, &padded) }
         }
         // The number of the slot may be another now.
-        let token = try Token.find(uri, in: module)
+        let token = try Token.find(lastWith: TokenText(Array(label.utf8)), in: module)
         try token.setInitialPIN(soPIN: soPIN, pin: pin)
         // The token that was found had no PIN yet.
         Token.forget(token)
-        return try Token.find(uri, in: module)
+        return try Token.find(lastWith: TokenText(Array(label.utf8)), in: module)
     }
 
     /// Makes a key pair whose private key never leaves the token, unless it is made `extractable`.

@@ -182,7 +182,7 @@ import Testing
     }
 
     @Test func severalMatchingTokensAreListed() async throws {
-        let test = try await TestToken()
+        let test = try await TestToken(isAlone: false)
         let uri = try PKCS11URI("pkcs11:manufacturer=SoftHSM%20project")
         let error = try await #require(throws: PKCS11Error.self) { try await Self.find(uri, test) }
         #expect(error.kind == .ambiguous)
@@ -210,7 +210,7 @@ import Testing
     }
 
     @Test func slotsThatFailAndFreeSlotsAreSkipped() async throws {
-        let test = try await TestToken()
+        let test = try await TestToken(isAlone: false)
         test.counting.fail("C_GetSlotInfo", with: CKR_DEVICE_ERROR)
         let module = test.token.module
         let tokens = try await Token.searchLane.run { () throws(PKCS11Error) in try module.tokens() }

@@ -28,11 +28,15 @@ struct TestToken: Sendable {
     /// Works on the same token past the module that counts.
     let provisioner: TokenProvisioner
 
-    /// - Parameter change: What is made of the module before the token is looked for.
-    init(_ change: (CountingModule) -> Void = { _ in }) async throws {
+    /// - Parameters:
+    ///   - isAlone: Whether the module shows this token alone. To look for it among those of all tests would take most
+    ///     of the time.
+    ///   - change: What is made of the module before the token is looked for.
+    init(isAlone: Bool = true, _ change: (CountingModule) -> Void = { _ in }) async throws {
         let behind = try await SoftHSM.nextToken()
         provisioner = TokenProvisioner(behind, pin: secret(SoftHSM.pin))
         let counting = try CountingModule(inFrontOf: SoftHSM.modulePath)
+        if isAlone { counting.insertToken(behind.slotWhenFound, in: behind.slotWhenFound) }
         change(counting)
         self.counting = counting
         token = try await Token.searchLane.run { () throws(PKCS11Error) in

@@ -167,7 +167,7 @@ import Testing
 
     @Test func aWrongPINCostsOneTry() async throws {
         let token = try await SoftHSMToken(issuedBy: try CertificateAuthority(commonName: "Test Root"))
-        let module = try CountingModule(inFrontOf: token.modulePath)
+        let module = try token.countingModule()
         let doctor = TokenDoctor(token.uri(object: "client"), pin: secret("no-such-pin-5309"), module: module.path)
         for _ in 1...2 {
             let report = await doctor.examine()

@@ -53,5 +53,5 @@ struct DoctorWorld: Sendable {
         TokenDoctor(token.uri(object: object), pin: token.pin, module: module?.path ?? token.modulePath)
     }
 
-    func module() throws -> CountingModule { try CountingModule(inFrontOf: token.modulePath) }
+    func module() throws -> CountingModule { try token.countingModule() }
 }

@@ -103,7 +103,7 @@ import Testing
 
     @Test func anAttendedLoginUsesAPINThatNoProgramMay() async throws {
         let token = try await SoftHSMToken()
-        let module = try CountingModule(inFrontOf: token.modulePath)
+        let module = try token.countingModule()
         module.tokenFlags(adding: 0x20000)
         let unattended = try await TokenAccess(token.uri, pin: token.pin, module: module.path)
         let refusal = await error { _ = try await unattended.logIn() }
@@ -118,7 +118,7 @@ import Testing
 
     @Test func privateKeysAreInferredBeforeTheLoginAndListedAfterIt() async throws {
         let token = try await SoftHSMToken(issuedBy: try CertificateAuthority(commonName: "Root"), commonName: "alice")
-        let module = try CountingModule(inFrontOf: token.modulePath)
+        let module = try token.countingModule()
         func list(logsIn: Bool) async throws -> [TokenInventory.Object] {
             let inventory = try await TokenInventory.read(
                 try PKCS11URI(token.uri), module: module.path, logsIn: logsIn, pin: token.pin)
