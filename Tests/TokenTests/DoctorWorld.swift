@@ -30,7 +30,8 @@ struct DoctorWorld: Sendable {
         }
         let access = try await TokenAccess(token.uri, pin: token.pin, module: token.modulePath)
         let provisioner = TokenProvisioner(access.token, pin: access.pin)
-        for (id, label): (UInt8, String) in [(0xA0, "extractable"), (0xA1, "always"), (0xA2, "bare"), (0xA3, "server")] {
+        for (id, label): (UInt8, String) in [(0xA0, "extractable"), (0xA1, "always"), (0xA2, "bare"), (0xA3, "server")]
+        {
             let material = try await BlockingWork.run {
                 try provisioner.generateKeyPair(
                     .ecP256, label: label, id: [id], alwaysAuthenticate: label == "always",

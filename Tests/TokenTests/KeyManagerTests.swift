@@ -29,7 +29,8 @@ import Testing
 
         // Nor is it overwritten, or joined by another.
         #expect(await code { _ = try await manager(token, "new").generate(.ecP256) } == .tokenAmbiguous)
-        #expect(await code { _ = try await manager(token, "b").generate(.ecP256, id: [0x01, 0xFF]) } == .tokenAmbiguous)
+        #expect(
+            await code { _ = try await manager(token, "b").generate(.ecP256, id: [0x01, 0xFF]) } == .tokenAmbiguous)
         #expect(await code { _ = try await manager(token, nil).generate(.ecP256) } == .tokenURIInvalid)
     }
 

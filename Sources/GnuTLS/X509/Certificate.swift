@@ -93,7 +93,8 @@ extension Certificate {
     /// The serial number as an INTEGER in DER.
     package var serialNumberDER: [UInt8] {
         let digits = serialNumber.utf8.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
-        return DER.element(tag: 0x02, stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
+        return DER.element(
+            tag: 0x02, stride(from: 0, to: digits.count - 1, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
     }
     /// The certificate as a PEM block, in ASCII.
     public var pemEncoded: [UInt8] { PEM.encode(label: "CERTIFICATE", der: der) }

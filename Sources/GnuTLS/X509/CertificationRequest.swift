@@ -56,6 +56,7 @@ package enum DistinguishedName {
         defer { gnutls_x509_crq_deinit(scratch) }
         guard gnutls_x509_crq_set_dn(scratch, text, nil) < 0 else { return }
         throw Malformed(
-            description: "\"\(printable(text.utf8))\" is not a distinguished name such as CN=alice,O=Example (RFC 4514)")
+            description: "\"\(printable(text.utf8))\" is not a distinguished name such as CN=alice,O=Example (RFC 4514)"
+        )
     }
 }

@@ -11,7 +11,8 @@ struct KeyChecks {
     func custody(_ report: inout IdentityReport) {
         let faults = report.findings.count
         if info.isSensitive == false {
-            report.warn(.keyNotSensitive, "the key can be read out of the token (CKA_SENSITIVE is false)", remedy: replacement)
+            report.warn(
+                .keyNotSensitive, "the key can be read out of the token (CKA_SENSITIVE is false)", remedy: replacement)
         }
         if info.isExtractable == true {
             report.warn(

@@ -91,12 +91,14 @@ public struct TokenDoctor: Sendable {
                 uri, certificate: certificate, token: token, pin: pin, module: module)
             guard let leaf = found.chain.first else { return nil }
             report.ok(
-                .certificate, "certificate \"\(leaf.subject)\", issued by \"\(leaf.issuer)\", \(leaf.publicKey.forPeople)")
+                .certificate,
+                "certificate \"\(leaf.subject)\", issued by \"\(leaf.issuer)\", \(leaf.publicKey.forPeople)")
             let others = try await answer(of: token) { () throws(PKCS11Error) in try token.findCertificates(token.uri) }
             CertificateChecks(
                 chain: found.chain, others: others.compactMap { try? Certificate(der: $0.der) }, now: now,
                 soon: expiryWarning.components.seconds,
-                renewal: "renew it: `mtls keys request \(uri.shellQuoted) --subject …`, then `mtls keys import --replace`"
+                renewal:
+                    "renew it: `mtls keys request \(uri.shellQuoted) --subject …`, then `mtls keys import --replace`"
             ).run(&report)
             return found
         } catch {

@@ -206,8 +206,9 @@ extension KeyManager {
             var uris: [PKCS11URI] = []
             for (number, certificate) in chain.enumerated() {
                 let isLeaf = number == 0
-                if let same = present.first(where: { $0.certificate == certificate.der && (!isLeaf || $0.id == info.id) })
-                {
+                if let same = present.first(where: {
+                    $0.certificate == certificate.der && (!isLeaf || $0.id == info.id)
+                }) {
                     uris.append(same.uri)
                     continue
                 }

@@ -56,7 +56,8 @@ struct KeysGenerate: KeySubcommand {
             Answer.write(
                 .object([
                     ("uri", .string(made.uri.formatted)), ("id", .string(Hex.text(made.uri.id ?? []))),
-                    ("type", .string(made.publicKey.forPeople)), ("publicKey", .string(Hex.text(made.publicKey.spkiDER))),
+                    ("type", .string(made.publicKey.forPeople)),
+                    ("publicKey", .string(Hex.text(made.publicKey.spkiDER))),
                 ]))
         } else {
             Answer.write([made.uri.shellQuoted])

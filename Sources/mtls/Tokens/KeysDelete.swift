@@ -24,7 +24,8 @@ struct KeysDelete: KeySubcommand {
         let found = try await manager.matches()
         guard !found.isEmpty else {
             throw MTLSError(
-                .tokenObjectNotFound, phase: .identity, fault: .caller, "nothing matches \(manager.access.uri.formatted)",
+                .tokenObjectNotFound, phase: .identity, fault: .caller,
+                "nothing matches \(manager.access.uri.formatted)",
                 advice: "mtls tokens list --login shows what there is")
         }
         if !yes, !confirms(found) { return ExitStatus.cancelled }

@@ -53,7 +53,8 @@ struct TokensList: TokenCommand {
     static func lines(_ inventory: TokenInventory) -> [String] {
         var rows = [["SLOT", "TOKEN", "STATE", "MODULE"]]
         for module in inventory.modules {
-            let name = "\(TokenText(Array(module.path.utf8))) (\(module.info.description) \(module.info.version.forPeople))"
+            let name =
+                "\(TokenText(Array(module.path.utf8))) (\(module.info.description) \(module.info.version.forPeople))"
             for entry in module.entries {
                 rows.append([
                     "\(entry.slot.id)", "\(entry.token.label)", TokenState.text(entry.token.flags), name,
