@@ -1,4 +1,5 @@
 public import MTLSCore
+import PKCS11
 import SecretMemory
 
 /// Where client identities come from.
@@ -57,11 +58,48 @@ public struct Identity: IdentitySource {
     ///   - module: The PKCS#11 module's file, when neither the URI nor p11-kit's configuration names it.
     ///   - sessions: How many signatures the token is asked for at once, by the whole process: never more than it has
     ///     sessions for; nil for one where the token can be taken out of its slot, else eight.
+    ///   - keepingPIN: How long the PIN is kept for the next login.
+    ///   - allowingModulePath: Whether the URI may name a module by its path. A module runs in this process: allow it
+    ///     only for URIs that come from where the program itself comes from.
     public static func token(
         _ uri: String, pin: SecretSource? = nil, certificate: String? = nil, module: String? = nil,
-        sessions: Int? = nil
+        sessions: Int? = nil, keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
     ) -> Identity {
-        Identity(TokenIdentity(key: uri, certificate: certificate, pin: pin, module: module, sessionLimit: sessions))
+        Identity(
+            TokenIdentity(
+                uri,
+                TokenIdentityOptions(
+                    certificate: certificate, pin: pin, module: module, sessions: sessions, retention: keepingPIN,
+                    allowsModulePath: allowingModulePath)))
+    }
+
+    /// All the keys in a PKCS#11 token that have a certificate for clients, valid today. Which one is shown, the server's
+    /// certificate request decides, by the issuers and schemes that it accepts.
+    ///
+    /// - Parameters: As for ``token(_:pin:certificate:module:sessions:keepingPIN:allowingModulePath:)``; the URI may match
+    ///   many.
+    public static func anyInToken(
+        _ uri: String, pin: SecretSource? = nil, module: String? = nil, sessions: Int? = nil,
+        keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
+    ) -> Identity {
+        Identity(
+            TokenIdentity(
+                uri,
+                TokenIdentityOptions(
+                    pin: pin, module: module, sessions: sessions, retention: keepingPIN,
+                    allowsModulePath: allowingModulePath, wantsAll: true)))
+    }
+
+    /// Says that the PIN that a token has refused is right now (it was changed at the token): the next login tries it
+    /// again, also when few tries are left.
+    ///
+    /// - Throws: ``MTLSError`` when the token cannot be found.
+    public static func trustPINAgain(forToken uri: String, module: String? = nil) async throws(MTLSError) {
+        do throws(PKCS11Error) {
+            try await TokenAccess.search(try PKCS11URI(uri), module: module).clearLatch()
+        } catch {
+            throw MTLSError.token(error, phase: .identity)
+        }
     }
 
     /// An identity for each host that a rule names, and none for others.

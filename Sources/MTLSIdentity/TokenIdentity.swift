@@ -3,49 +3,74 @@ import MTLSCore
 import PKCS11
 import SecretMemory
 
+import func Glibc.time
+
+/// Which key in which token, as ``Identity/token(_:pin:certificate:module:sessions:keepingPIN:allowingModulePath:)`` was
+/// told.
+struct TokenIdentityOptions: Sendable {
+    var certificate: String?
+    var pin: SecretSource?
+    var module: String?
+    var sessions: Int?
+    var retention = PINRetention.askEachLogin
+    var allowsModulePath = false
+    /// Whether every usable pair of certificate and key is a candidate, instead of the one that the URI must name.
+    var wantsAll = false
+}
+
 /// An identity whose key is in a token, found when it is first wanted.
 ///
 /// Finding it asks for no PIN as long as its certificate is public, as certificates are: the key itself is looked for
 /// when it signs, after the login.
 struct TokenIdentity: IdentitySource {
-    private let loaded: AsyncOnce<ClientIdentity>
+    private let loaded: AsyncOnce<[ClientIdentity]>
 
-    init(key: String, certificate: String?, pin: SecretSource?, module: String?, sessionLimit: Int?) {
+    init(_ text: String, _ options: TokenIdentityOptions) {
         // Not the text: it may hold a PIN.
-        let uri = Result { () throws(PKCS11Error) in try PKCS11URI(key) }
+        let uri = Result { () throws(PKCS11Error) in try PKCS11URI(text) }
         loaded = AsyncOnce {
             do {
-                return try await Self.load(
-                    uri: try uri.get(), certificate: certificate, pin: pin, module: module, sessionLimit: sessionLimit)
+                return try await Self.load(try uri.get(), options)
             } catch let error as PKCS11Error {
                 throw MTLSError.token(error, phase: .identity)
             }
         }
     }
 
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
+    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { try await loaded.value() }
 
-    private static func load(
-        uri: PKCS11URI, certificate: String?, pin source: SecretSource?, module path: String?, sessionLimit: Int?
-    ) async throws -> ClientIdentity {
-        let pin = try PINs(source: source, uri: uri)
-        let token = try await TokenAccess.search(uri, module: path, sessionLimit: sessionLimit)
-        let (chain, selector) = try await CertificateSearch.credentials(
-            uri, certificate: certificate, token: token, pin: pin, module: path)
-        guard let leaf = chain.first else { throw PKCS11Error(.objectNotFound, "there is no certificate") }
-
-        let mechanisms = try await token.lane.run { () throws(PKCS11Error) in try token.mechanisms() }
-        let signer = TokenSigner(
-            key: TokenKey(token, selector, pin: pin), publicKey: leaf.publicKey, subject: leaf.subject,
-            mechanisms: Set(mechanisms.values.lazy.filter(\.canSign).map(\.type)))
-        do {
-            return ClientIdentity(
-                certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: uri.formatted,
-                isInToken: true)
-        } catch {
+    private static func load(_ uri: PKCS11URI, _ options: TokenIdentityOptions) async throws -> [ClientIdentity] {
+        guard uri.modulePath == nil || options.allowsModulePath else {
             throw MTLSError(
-                .identityMalformed, phase: .identity, fault: .token,
-                "the certificate of \(uri.formatted) cannot be used: \(error)", underlying: error)
+                .tokenURIInvalid, phase: .identity, fault: .caller,
+                "the URI names a module to load by its path, which is not allowed here",
+                advice: "give the module's path beside the URI, or allow it with allowingModulePath")
+        }
+        let pin = KeptPIN(try PINs(source: options.pin, uri: uri), options.retention)
+        let token = try await TokenAccess.search(uri, module: options.module, sessionLimit: options.sessions)
+        let mechanisms = try await token.lane.run { () throws(PKCS11Error) in try token.mechanisms() }
+        let usable = Set(mechanisms.values.lazy.filter(\.canSign).map(\.type))
+        let found =
+            options.wantsAll
+            ? try await CertificateSearch.all(uri, token: token, pin: pin)
+            : [
+                try await CertificateSearch.credentials(
+                    uri, certificate: options.certificate, token: token, pin: pin, module: options.module)
+            ]
+        return try found.map { chain, selector in
+            guard let leaf = chain.first else { throw PKCS11Error(.objectNotFound, "there is no certificate") }
+            let signer = TokenSigner(
+                key: TokenKey(token, selector, pin: pin), publicKey: leaf.publicKey, subject: leaf.subject,
+                mechanisms: usable, kept: pin)
+            do {
+                return ClientIdentity(
+                    certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: uri.formatted,
+                    isInToken: true)
+            } catch {
+                throw MTLSError(
+                    .identityMalformed, phase: .identity, fault: .token,
+                    "the certificate of \(uri.formatted) cannot be used: \(error)", underlying: error)
+            }
         }
     }
 }
@@ -81,6 +106,35 @@ struct CertificateSearch: Sendable {
         }.get()
         let isByID = other == nil && uri.type != .privateKey && !found.id.isEmpty
         return (found.chain, isByID ? .id(found.id) : .uri(uri))
+    }
+
+    /// Every leaf that is for clients, valid today and has an identifier by which its key can be found, with its chain.
+    static func all(
+        _ uri: PKCS11URI, token: Token, pin: any PINProvider
+    ) async throws -> [(chain: [Certificate], key: TokenKey.Selector)] {
+        let search = CertificateSearch(token: token, pin: pin, keyIsIn: true)
+        let now = Int64(time(nil))
+        let found = try await token.lane.run { () throws(PKCS11Error) in
+            Result { try search.everything(uri, now: now) }
+        }.get()
+        guard !found.isEmpty else {
+            throw PKCS11Error(
+                .objectNotFound, "the token has no certificate for clients that is valid today and has an identifier",
+                advice: "look at what it has: mtls tokens list \(uri.shellQuoted)", token: token.label)
+        }
+        return found
+    }
+
+    private func everything(
+        _ uri: PKCS11URI, now: Int64
+    ) throws -> [(chain: [Certificate], key: TokenKey.Selector)] {
+        let all = try token.findCertificates(token.uri).compactMap { try? certificate($0) }
+        return try token.findCertificates(uri, pin: pin).compactMap { match in
+            guard !match.id.isEmpty, let leaf = try? certificate(match), !leaf.isCA,
+                leaf.permits(KeyPurpose.clientAuth), leaf.notBefore <= now, now <= leaf.notAfter
+            else { return nil }
+            return (Self.chain(of: leaf, among: all), .id(match.id))
+        }
     }
 
     func find(_ uri: PKCS11URI) throws -> Found {

@@ -12,10 +12,14 @@ final class TokenSigner: ExternalSigner {
     private let key: TokenKey
     private let subject: String
     private let mechanisms: Set<UInt>
+    private let kept: KeptPIN?
     private let isKeyChecked = Mutex(false)
 
-    /// - Parameter mechanisms: Those by which the token says that it can sign.
-    init(key: TokenKey, publicKey: PublicKey, subject: String, mechanisms: Set<UInt>) {
+    /// - Parameters:
+    ///   - mechanisms: Those by which the token says that it can sign.
+    ///   - kept: Told when the token refuses its PIN.
+    init(key: TokenKey, publicKey: PublicKey, subject: String, mechanisms: Set<UInt>, kept: KeptPIN? = nil) {
+        self.kept = kept
         self.key = key
         self.publicKey = publicKey
         self.subject = subject
@@ -42,6 +46,7 @@ final class TokenSigner: ExternalSigner {
                 return try verified(signature) { publicKey.verify($0, of: message, scheme: scheme) }
             }
         } catch let error as PKCS11Error {
+            if [.pinIncorrect, .pinLocked, .pinTriesLow].contains(error.kind) { kept?.forget() }
             throw MTLSError.token(error, phase: .sign)
         }
     }

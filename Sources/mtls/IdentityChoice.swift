@@ -85,7 +85,8 @@ extension Identity {
             self = .pem(certificate: certificate, key: key, passphrase: passphrase ?? prompt)
         case .token(let key, let certificate):
             self = .token(
-                key, pin: pin ?? (choice.namesPIN ? nil : prompt), certificate: certificate, module: module)
+                key, pin: pin ?? (choice.namesPIN ? nil : prompt), certificate: certificate, module: module,
+                allowingModulePath: true)
         }
     }
 }
