@@ -22,7 +22,7 @@ public final class SoftHSMToken: Sendable {
     /// The path of SoftHSM's module.
     public let modulePath: String
     let token: Token
-    private let provisioner: TokenProvisioner
+    let provisioner: TokenProvisioner
     private let lastID = Mutex<UInt8>(0)
 
     /// Makes an empty token.
@@ -120,7 +120,7 @@ public final class SoftHSMToken: Sendable {
     /// The configuration that other processes need, as `SOFTHSM2_CONF`, to see the token.
     public var configurationPath: String { SoftHSMStore.directory + "/softhsm2.conf" }
 
-    private func nextID() -> [UInt8] {
+    func nextID() -> [UInt8] {
         lastID.withLock { id in
             id &+= 1
             return [id]
@@ -143,7 +143,7 @@ public final class SoftHSMToken: Sendable {
             try await manage { [provisioner] in try provisioner.generateKeyPair(wanted, label: label, id: id) })
     }
 
-    private func manage<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
+    func manage<Result: Sendable>(_ body: @escaping @Sendable () throws -> Result) async throws -> Result {
         do {
             return try await BlockingWork.run(body)
         } catch let error as PKCS11Error {

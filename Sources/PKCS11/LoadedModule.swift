@@ -53,6 +53,16 @@ final class LoadedModule: @unchecked Sendable {  // safe: constants; the module'
                 .moduleUnavailable, "the PKCS#11 module \(shown) may be changed by every user",
                 advice: "chmod o-w \(shown)")
         }
+        guard status.st_uid == 0 || status.st_uid == geteuid() else {
+            throw PKCS11Error(
+                .moduleUnavailable, "the PKCS#11 module \(shown) belongs to another user, who may change it",
+                advice: "have it owned by root, or by the user who runs this program")
+        }
+        guard status.st_mode & S_IWGRP == 0 || status.st_gid == 0 || status.st_gid == getegid() else {
+            throw PKCS11Error(
+                .moduleUnavailable, "the PKCS#11 module \(shown) may be changed by a group",
+                advice: "chmod g-w \(shown)")
+        }
         return String(cString: resolved)
     }
 

@@ -79,6 +79,21 @@ import Testing
         await client.shutdown()
     }
 
+    @Test(
+        arguments: [GnuTLS.KeyKind.rsa(bits: 2048), .ecdsaP256, .ecdsaP384, .ecdsaP521], [TLSVersion.v1_2, .v1_3])
+    func importedKeysWork(kind: GnuTLS.KeyKind, version: TLSVersion) async throws {
+        let world = try await TokenWorld()
+        let intermediate = try world.authority.intermediate(commonName: "Intermediate")
+        try await world.token.store(try intermediate.issueClient(commonName: "bob", key: kind), label: "imported")
+        #expect(try await world.token.describeKey(object: "imported").isLocal == false)
+        let client = try Client(
+            world.server.url, identity: world.token.identity(object: "imported", module: world.counting.path),
+            trust: world.trust, tls: TLSSettings(minimumVersion: version, maximumVersion: version))
+        #expect(try await client.get().status == .ok)
+        #expect(world.server.requests.first?.client.certificate?.subject == "CN=bob")
+        await client.shutdown()
+    }
+
     @Test func anECDSAAnswerIsUnderstoodInEveryForm() throws {
         let key = try PrivateKey.generate(.ecdsaP256)
         let digest = [UInt8](repeating: 9, count: 32)
