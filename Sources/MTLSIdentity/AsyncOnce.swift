@@ -83,7 +83,8 @@ package enum BlockingWork {
         return try result.get()
     }
 
-    private static func spawn(_ body: @escaping @Sendable () -> Void) {
+    /// Runs `body` on a thread made for it, and does not wait for it.
+    package static func spawn(_ body: @escaping @Sendable () -> Void) {
         let box = Unmanaged.passRetained(Body(body)).toOpaque()
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)

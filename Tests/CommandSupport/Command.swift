@@ -10,7 +10,7 @@ package struct Command: Sendable {
     package var environment = Executable.inheritedEnvironment
     package var standardInput: [UInt8] = []
     /// After that time it is killed, with the processes that it started.
-    package var timeLimit = Duration.seconds(20)
+    package var timeLimit = Duration.seconds(60)
 
     package init(_ executable: String, _ arguments: String...) {
         self.init(executable, arguments)

@@ -41,12 +41,10 @@ package final class ServerProcess: Sendable {
             throw error
         }
         let ending = ending
-        Task.detached {
-            try await BlockingWork.run {
-                var status: Int32 = 0
-                while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-                ending.resolve(Spawn.exitStatus(status))
-            }
+        BlockingWork.spawn {
+            var status: Int32 = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+            ending.resolve(Spawn.exitStatus(status))
         }
     }
 
@@ -54,9 +52,9 @@ package final class ServerProcess: Sendable {
 
     /// Waits until it accepts connections at `port` of the loopback address.
     ///
-    /// - Throws: ``CommandError/serverFailed(_:log:)`` when it ends before, or when that takes more than 20 seconds.
+    /// - Throws: ``CommandError/serverFailed(_:log:)`` when it ends before, or when that takes more than 60 seconds.
     package func waitUntilListening(on port: LoopbackPort) async throws {
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         while !port.accepts {
             if let status = ending.status {
                 throw CommandError.serverFailed("\(name) ended with status \(status)", log: log)

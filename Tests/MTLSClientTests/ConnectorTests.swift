@@ -58,6 +58,36 @@ import Testing
         await client.shutdown(graceful: false)
     }
 
+    /// Neither answers nor notices that it was cancelled.
+    private struct Deaf: Connector {
+        let began: AsyncStream<Void>.Continuation
+
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+            began.yield()
+            await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+            throw Broken()
+        }
+    }
+
+    @Test func aShutdownAtOnceWaitsForNoConnector() async throws {
+        let (beginnings, began) = AsyncStream.makeStream(of: Void.self)
+        let client = try Client("https://example.com", connector: Deaf(began: began))
+        let task = Task { try await client.get() }
+        for await _ in beginnings { break }
+        await client.shutdown(graceful: false)
+        await #expect { try await task.value } throws: { ($0 as? MTLSError)?.code == .clientClosed }
+    }
+
+    @Test func aShutdownAtOnceFailsTheRequestsThatRun() async throws {
+        let world = try World()
+        let server = try await world.server(.ignored) { _ in .nothing(then: .keepAlive) }
+        let client = try Client(server.url, trust: world.trust)
+        let task = Task { try await client.get() }
+        while server.requests.isEmpty { await Task.yield() }
+        await client.shutdown(graceful: false)
+        await #expect { try await task.value } throws: { ($0 as? MTLSError)?.code == .clientClosed }
+    }
+
     @Test func anIdentityIsChosenByHost() async throws {
         let world = try World()
         let server = try await world.server(.requested)

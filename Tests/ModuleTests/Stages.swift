@@ -10,7 +10,7 @@ import Testing
 /// The body of a test in a process of its own. An error is an issue there, where it would end the process without a
 /// word otherwise; and a module that hangs ends it.
 func reporting(_ body: () async throws -> Void) async {
-    alarm(120)
+    alarm(300)
     do { try await body() } catch { Issue.record(error) }
 }
 

@@ -92,9 +92,13 @@ final class ConnectionPool {
     }
 
     private func perform(_ action: PoolStateMachine.Action) {
+        var abandoned: [Int] = []
         for id in action.close {
-            if let connection = connections[id] { connection.channel.close(promise: nil) }
-            attempts[id]?.cancel()
+            if let connection = connections[id] { close(connection) }
+            if let attempt = attempts.removeValue(forKey: id) {
+                attempt.cancel()
+                abandoned.append(id)
+            }
         }
         for failure in action.fail {
             waiting.removeValue(forKey: failure.request)?.finish(.failure(failure.error))
@@ -108,6 +112,20 @@ final class ConnectionPool {
             for promise in shutdownPromises { promise.succeed() }
             shutdownPromises.removeAll()
         }
+        // A connector may take its time to notice that it was cancelled, and nobody need wait for that.
+        for id in abandoned {
+            attempt { () throws(InvariantViolation) in
+                try machine.connectFailed(id, Self.describe(CancellationError()), isPermanent: false, now: now)
+            }
+        }
+    }
+
+    /// Closes a connection; a request that runs on it fails because the client was shut down.
+    private func close(_ connection: HTTP1Connection) {
+        guard connection.handler.job != nil else { return connection.channel.close(promise: nil) }
+        connection.handler.abort(
+            MTLSError(
+                .clientClosed, phase: .request, fault: .caller, "the client was shut down", origin: origin.description))
     }
 
     private func run(_ assignment: PoolStateMachine.Assignment) {
@@ -150,7 +168,11 @@ final class ConnectionPool {
     }
 
     private func attemptEnded(_ id: Int, _ result: Result<Connection, any Error>) {
-        attempts[id] = nil
+        guard attempts.removeValue(forKey: id) != nil else {
+            // It was given up.
+            if case .success(let made) = result { made.channel.close(promise: nil) }
+            return
+        }
         do {
             let made = try result.get()
             try install(id, made)
