@@ -88,6 +88,15 @@ public final class MTLSServer: Sendable {
 
     /// The requests so far.
     public var requests: [ServerRequest] { journal.state.withLock { $0.requests } }
+    /// Waits until so many requests have come.
+    ///
+    /// - Returns: All requests so far.
+    @discardableResult
+    public func requests(atLeast count: Int) async -> [ServerRequest] {
+        await withCheckedContinuation { continuation in journal.await(count, continuation) }
+        return requests
+    }
+
     /// How many connections were accepted.
     public var connectionCount: Int { journal.state.withLock { $0.connections } }
     /// Why handshakes failed, as the server saw it.
@@ -120,6 +129,7 @@ final class Journal: Sendable {
         var channels: [any Channel] = []
         var requests: [ServerRequest] = []
         var handshakeErrors: [String] = []
+        var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
     let state = Mutex(State())
@@ -137,7 +147,23 @@ final class Journal: Sendable {
     }
 
     func record(_ request: ServerRequest) {
-        state.withLock { $0.requests.append(request) }
+        let served = state.withLock { state in
+            state.requests.append(request)
+            let count = state.requests.count
+            let served = state.waiting.filter { $0.count <= count }
+            state.waiting.removeAll { $0.count <= count }
+            return served.map(\.continuation)
+        }
+        for continuation in served { continuation.resume() }
+    }
+
+    func await(_ count: Int, _ continuation: CheckedContinuation<Void, Never>) {
+        let isThere = state.withLock { state in
+            let isThere = state.requests.count >= count
+            if !isThere { state.waiting.append((count, continuation)) }
+            return isThere
+        }
+        if isThere { continuation.resume() }
     }
 
     func handshakeFailed(_ error: any Error) {

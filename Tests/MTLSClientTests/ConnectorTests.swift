@@ -83,7 +83,7 @@ import Testing
         let server = try await world.server(.ignored) { _ in .nothing(then: .keepAlive) }
         let client = try Client(server.url, trust: world.trust)
         let task = Task { try await client.get() }
-        while server.requests.isEmpty { await Task.yield() }
+        await server.requests(atLeast: 1)
         await client.shutdown(graceful: false)
         await #expect { try await task.value } throws: { ($0 as? MTLSError)?.code == .clientClosed }
     }

@@ -79,7 +79,7 @@ import Testing
         settings.connectionLimit = 1
         let client = try Client(server.url, trust: world.trust, settings: settings)
         let first = Task { try await client.get() }
-        while server.requests.isEmpty { await Task.yield() }
+        await server.requests(atLeast: 1)
         #expect(await code { _ = try await client.get() } == .timeoutWait)
         first.cancel()
         await client.shutdown(graceful: false)
@@ -92,7 +92,7 @@ import Testing
         }
         let client = try Client(server.url, trust: world.trust)
         let task = Task { try await client.get("/hang") }
-        while server.requests.isEmpty { await Task.yield() }
+        await server.requests(atLeast: 1)
         task.cancel()
         #expect(await code { _ = try await task.value } == .cancelled)
         #expect(try await client.get().connection.id == 2)
@@ -120,7 +120,7 @@ import Testing
         }
         let client = try Client(server.url, trust: world.trust)
         let task = Task { try await client.get().body.collect(upTo: .kibibytes(1)) }
-        while server.requests.isEmpty { await Task.yield() }
+        await server.requests(atLeast: 1)
         task.cancel()
         #expect(await code { _ = try await task.value } == .cancelled)
         await client.shutdown()
