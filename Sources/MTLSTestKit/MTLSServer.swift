@@ -93,8 +93,17 @@ public final class MTLSServer: Sendable {
     /// - Returns: All requests so far.
     @discardableResult
     public func requests(atLeast count: Int) async -> [ServerRequest] {
-        await withCheckedContinuation { continuation in journal.await(count, continuation) }
+        await journal.wait { $0.requests.count >= count }
         return requests
+    }
+
+    /// Waits until so many handshakes have failed. A client may know of it before the server does.
+    ///
+    /// - Returns: Why, as the server saw it.
+    @discardableResult
+    public func handshakeErrors(atLeast count: Int) async -> [String] {
+        await journal.wait { $0.handshakeErrors.count >= count }
+        return handshakeErrors
     }
 
     /// How many connections were accepted.
@@ -129,7 +138,7 @@ final class Journal: Sendable {
         var channels: [any Channel] = []
         var requests: [ServerRequest] = []
         var handshakeErrors: [String] = []
-        var waiting: [(count: Int, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiting: [(isMet: @Sendable (State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
     }
 
     let state = Mutex(State())
@@ -146,28 +155,25 @@ final class Journal: Sendable {
         return count
     }
 
-    func record(_ request: ServerRequest) {
+    func record(_ request: ServerRequest) { change { $0.requests.append(request) } }
+
+    func handshakeFailed(_ error: any Error) { change { $0.handshakeErrors.append("\(error)") } }
+
+    func wait(until isMet: @escaping @Sendable (State) -> Bool) async {
+        await withCheckedContinuation { continuation in
+            change { $0.waiting.append((isMet, continuation)) }
+        }
+    }
+
+    /// Changes the state, and wakes those who waited for that.
+    private func change(_ body: (inout State) -> Void) {
         let served = state.withLock { state in
-            state.requests.append(request)
-            let count = state.requests.count
-            let served = state.waiting.filter { $0.count <= count }
-            state.waiting.removeAll { $0.count <= count }
-            return served.map(\.continuation)
+            body(&state)
+            let met = state.waiting.filter { $0.isMet(state) }
+            if !met.isEmpty { state.waiting = state.waiting.filter { !$0.isMet(state) } }
+            return met
         }
-        for continuation in served { continuation.resume() }
-    }
-
-    func await(_ count: Int, _ continuation: CheckedContinuation<Void, Never>) {
-        let isThere = state.withLock { state in
-            let isThere = state.requests.count >= count
-            if !isThere { state.waiting.append((count, continuation)) }
-            return isThere
-        }
-        if isThere { continuation.resume() }
-    }
-
-    func handshakeFailed(_ error: any Error) {
-        state.withLock { $0.handshakeErrors.append("\(error)") }
+        for waiter in served { waiter.continuation.resume() }
     }
 }
 
