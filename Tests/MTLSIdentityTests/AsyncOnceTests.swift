@@ -35,7 +35,7 @@ actor Gate {
 }
 
 /// Values that are made once.
-@Suite(.timeLimit(.minutes(5))) struct AsyncOnceTests {
+@Suite(.timeLimit(.minutes(15))) struct AsyncOnceTests {
     @Test func manyCallersShareOneMaking() async throws {
         let made = Counter()
         let gate = Gate()

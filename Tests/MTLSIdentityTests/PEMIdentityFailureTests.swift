@@ -7,7 +7,7 @@ import SecretMemory
 import Testing
 
 /// Identities in PEM: what is refused, and how it is said.
-@Suite(.timeLimit(.minutes(5))) struct PEMIdentityFailureTests {
+@Suite(.timeLimit(.minutes(15))) struct PEMIdentityFailureTests {
     private let issued: IssuedIdentity
     private let other: IssuedIdentity
     private let scratch: Scratch

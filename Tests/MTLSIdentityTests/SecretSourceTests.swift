@@ -6,7 +6,7 @@ import Testing
 @testable import MTLSIdentity
 
 /// Secrets from files, variables and closures.
-@Suite(.timeLimit(.minutes(5))) struct SecretSourceTests {
+@Suite(.timeLimit(.minutes(15))) struct SecretSourceTests {
     private let scratch: Scratch
     private let request = SecretSource.Request(subject: "token \"t\"", name: "PIN")
 

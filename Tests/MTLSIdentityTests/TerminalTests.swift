@@ -49,7 +49,7 @@ private final class Person: Sendable {
 }
 
 /// Questions on a terminal.
-@Suite(.timeLimit(.minutes(5))) struct TerminalTests {
+@Suite(.timeLimit(.minutes(15))) struct TerminalTests {
     private let request = SecretSource.Request(subject: "token \"t\"", name: "PIN")
 
     /// Types `keys` at the prompt. Returns the answer, nil for Ctrl-C, and what was shown after the prompt.

@@ -6,7 +6,7 @@ import Testing
 /// Every function × every return code × the first and later calls: a signature that verifies or one clear error, no
 /// second try of a refused PIN, no leaked session, and the next request succeeds.
 @Suite struct FaultTests {
-    @Test(.timeLimit(.minutes(5)), arguments: FaultTable.rows)
+    @Test(.timeLimit(.minutes(15)), arguments: FaultTable.rows)
     func eachFaultIsMendedOrIsOneClearError(_ row: FaultTable.Row) async throws {
         let bench = try await FaultBench()
         for cell in row.cells {
