@@ -58,20 +58,23 @@ import Testing
         await client.shutdown(graceful: false)
     }
 
-    /// Neither answers nor notices that it was cancelled.
+    /// Answers when it is released, and does not notice that it was cancelled.
     private struct Deaf: Connector {
         let began: AsyncStream<Void>.Continuation
+        let release: AsyncStream<Void>
 
         func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
             began.yield()
-            await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
+            await Task.detached { [release] in for await _ in release {} }.value
             throw Broken()
         }
     }
 
     @Test func aShutdownAtOnceWaitsForNoConnector() async throws {
         let (beginnings, began) = AsyncStream.makeStream(of: Void.self)
-        let client = try Client("https://example.com", connector: Deaf(began: began))
+        let (release, released) = AsyncStream.makeStream(of: Void.self)
+        defer { released.finish() }
+        let client = try Client("https://example.com", connector: Deaf(began: began, release: release))
         let task = Task { try await client.get() }
         for await _ in beginnings { break }
         await client.shutdown(graceful: false)
