@@ -9,13 +9,30 @@ struct HostRules: IdentitySource {
     }
 
     private let rules: [Pattern: Identity]
+    /// What can match no host. A rule that was mistyped must not pass for none.
+    private let malformed: [String]
 
     init(_ rules: [String: Identity]) {
+        malformed = rules.keys.filter { !Self.isWellFormed(Self.pattern($0)) }.sorted()
         self.rules = Dictionary(rules.map { (Self.pattern($0.key), $0.value) }) { first, _ in first }
     }
 
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] {
-        try await rule(for: endpoint)?.candidates(for: endpoint) ?? []
+        guard malformed.isEmpty else {
+            throw MTLSError(
+                .tlsOptionsInvalid, phase: .identity, fault: .caller,
+                "these rules of Identity.perHost name no host: \(malformed.map { "\"\($0)\"" }.joined(separator: ", "))",
+                advice: "write api.example, *.example or an address, perhaps with :port")
+        }
+        return try await rule(for: endpoint)?.candidates(for: endpoint) ?? []
+    }
+
+    /// A host or an address, or a host behind `*.`, with a port that exists.
+    private static func isWellFormed(_ pattern: Pattern) -> Bool {
+        guard (1...65535).contains(pattern.port ?? 443) else { return false }
+        guard pattern.host.hasPrefix("*.") else { return ServerName(pattern.host) != nil }
+        guard case .dns? = ServerName(String(pattern.host.dropFirst(2))) else { return false }
+        return true
     }
 
     private func rule(for endpoint: Endpoint) -> Identity? {
