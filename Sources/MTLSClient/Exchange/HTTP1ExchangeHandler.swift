@@ -50,8 +50,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         ])
     }
 
-    private var now: Deadline { Deadline(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }
-
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
     func handlerRemoved(context: ChannelHandlerContext) {
@@ -75,7 +73,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         body = nil
         machine = ExchangeStateMachine(
             origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start)
-        event { (machine) throws(InvariantViolation) in try machine.start(now: now) }
+        event { (machine) throws(InvariantViolation) in try machine.start(now: .now) }
 
         var headers = HTTPHeaders()
         headers.reserveCapacity(job.head.fields.count)
@@ -88,8 +86,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        machine?.wrote(now: now)
-        machine?.requestEnded(now: now)
+        machine?.wrote(now: .now)
+        machine?.requestEnded(now: .now)
         rearm()
     }
 
@@ -116,7 +114,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             do {
                 let (converted, version) = try Self.convert(head)
                 event { (machine) throws(InvariantViolation) in
-                    try machine.responseHead(converted, version: version, now: now)
+                    try machine.responseHead(converted, version: version, now: .now)
                 } delivering: { [self] in
                     if case .head = $0 {
                         response = (converted, version)
@@ -129,7 +127,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             }
         case .body(let bytes):
             event { (machine) throws(InvariantViolation) in
-                try machine.responseChunk(bytes.readableBytes, now: now)
+                try machine.responseChunk(bytes.readableBytes, now: .now)
             } delivering: { [self] in
                 body?.append(bytes)
                 if case .chunk = $0 { servesAtEndOfRead = true }
@@ -168,10 +166,10 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
     /// The body's reader wants more.
     func demand() {
         event { [self] machine in
-            let action = machine.demand(now: now)
+            let action = machine.demand(now: .now)
             // The machine holds what was served with the read before: then there is nothing but to ask again.
             guard case .chunk = action.delivery, body?.isEmpty != false else { return action }
-            return machine.demand(now: now)
+            return machine.demand(now: .now)
         } delivering: { [self] in
             if case .chunk = $0 { body?.serve() }
         }
@@ -302,11 +300,11 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         if let timer, timer.due <= due { return }
         timer?.task.cancel()
         let task = context.eventLoop.assumeIsolated().scheduleTask(
-            deadline: .uptimeNanoseconds(UInt64(max(0, due.nanoseconds)))
+            deadline: due.forLoop
         ) { [weak self] in
             guard let self else { return }
             timer = nil
-            event { [self] machine in machine.timer(now: now) }
+            event { machine in machine.timer(now: .now) }
         }
         timer = (task, due)
     }

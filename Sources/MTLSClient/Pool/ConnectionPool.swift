@@ -36,13 +36,11 @@ final class ConnectionPool {
         machine = PoolStateMachine(configuration)
     }
 
-    private var now: Deadline { Deadline(nanoseconds: Int64(clamping: NIODeadline.now().uptimeNanoseconds)) }
-
     // MARK: Requests
 
     /// Takes a request that wants an answer.
     func submit(_ job: RequestJob) {
-        job.start = now
+        job.start = .now
         guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
         if let limit = job.timeouts.limit(of: .request) {
             job.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
@@ -78,7 +76,8 @@ final class ConnectionPool {
         job.id = lastRequest
         waiting[job.id] = job
         perform(
-            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now))
+            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: .now)
+        )
     }
 
     // MARK: What the machine decides
@@ -115,7 +114,7 @@ final class ConnectionPool {
         // A connector may take its time to notice that it was cancelled, and nobody need wait for that.
         for id in abandoned {
             attempt { () throws(InvariantViolation) in
-                try machine.connectFailed(id, Self.describe(CancellationError()), isPermanent: false, now: now)
+                try machine.connectFailed(id, Self.describe(CancellationError()), isPermanent: false, now: .now)
             }
         }
     }
@@ -139,10 +138,10 @@ final class ConnectionPool {
         timer?.cancel()
         timer = nil
         guard time != .distantFuture else { return }
-        timer = loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(UInt64(max(0, time.nanoseconds)))) {
+        timer = loop.assumeIsolated().scheduleTask(deadline: time.forLoop) {
             [weak self] in
             guard let self else { return }
-            perform(machine.timer(now: now))
+            perform(machine.timer(now: .now))
         }
     }
 
@@ -179,11 +178,11 @@ final class ConnectionPool {
         } catch {
             let failure = Self.describe(error).at(origin.description)
             attempt { () throws(InvariantViolation) in
-                try machine.connectFailed(id, failure, isPermanent: failure.isPermanent, now: now)
+                try machine.connectFailed(id, failure, isPermanent: failure.isPermanent, now: .now)
             }
             return
         }
-        attempt { () throws(InvariantViolation) in try machine.connected(id, now: now) }
+        attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
     }
 
     private func install(_ id: Int, _ made: Connection) throws {
@@ -233,7 +232,7 @@ final class ConnectionPool {
 
     /// The exchange on the connection is over.
     func exchangeEnded(_ id: Int, keepFor idle: Duration?) {
-        let now = now
+        let now = Deadline.now
         attempt { () throws(InvariantViolation) in
             try machine.released(id, idle.map { .keep(until: now + $0) } ?? .close, now: now)
         }
@@ -242,7 +241,7 @@ final class ConnectionPool {
     /// The connection is gone; `lost` is a request that may be sent again.
     func connectionClosed(_ id: Int, lost: RequestJob?) {
         guard connections.removeValue(forKey: id) != nil else { return }
-        attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: now) }
+        attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: .now) }
         if let lost {
             lost.wasRetried = true
             lease(lost, distrustingIdle: true)
@@ -256,12 +255,7 @@ final class ConnectionPool {
             if isShutDown { return promise.succeed() }
             shutdownPromises.append(promise)
         }
-        perform(machine.shutdown(isGraceful: graceful, now: now))
-    }
-
-    /// Counts for ``Client/statistics()``.
-    var counts: (connections: Int, connecting: Int, waiting: Int) {
-        (connections.count, attempts.count, waiting.count)
+        perform(machine.shutdown(isGraceful: graceful, now: .now))
     }
 }
 
