@@ -211,6 +211,8 @@ extension MTLSError.Code {
     public static let responseTruncated = Self("response.truncated")
     /// The response breaks the rules of HTTP.
     public static let responseMalformed = Self("response.malformed")
+    /// The response's head, or its trailer section, is larger than allowed.
+    public static let responseHeadTooLarge = Self("response.headTooLarge")
     /// The response is larger than the caller allowed.
     public static let responseTooLarge = Self("response.tooLarge")
 
