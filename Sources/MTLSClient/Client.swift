@@ -92,17 +92,29 @@ public final class Client: Sendable {
 
     /// Sends a request and returns when the response's head has come.
     ///
+    /// A request that says `Expect: 100-continue` holds its body back until the server consents, or
+    /// ``Timeouts/consent`` is over.
+    ///
     /// - Parameters:
     ///   - request: Method, path and fields. Scheme and authority may be left out; others than the client's are refused.
     ///   - body: What goes with it.
     ///   - timeouts: In place of the client's.
+    ///   - informational: Told of interim responses (1xx), on the client's event loop.
     /// - Throws: ``MTLSError``.
     @concurrent
     public func execute(
-        _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil
+        _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil,
+        informational: (@Sendable (HTTPResponse) -> Void)? = nil
     ) async throws -> Response {
+        let body = try await body.prepared()
         let head = try FieldRules.head(of: request, at: origin, body: body.length)
-        let job = RequestJob(head: head, body: body.buffer, timeouts: timeouts ?? settings.timeouts)
+        return try await run(
+            RequestJob(
+                head: head, body: body, timeouts: limits(timeouts), informational: informational))
+    }
+
+    /// Has a job done by the pool.
+    nonisolated(nonsending) func run(_ job: RequestJob) async throws -> Response {
         let loop = loopExecutor.eventLoop
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
@@ -118,6 +130,8 @@ public final class Client: Sendable {
             loop.execute { self.pool.value.cancel(job) }
         }
     }
+
+    func limits(_ timeouts: Timeouts?) -> Timeouts { timeouts ?? settings.timeouts }
 
     // MARK: The end
 

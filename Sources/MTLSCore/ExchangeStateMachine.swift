@@ -20,42 +20,15 @@ package import HTTPTypes
 ///    (close_notify): a FIN can be forged.
 /// 5. There is one deadline at a time. The shell keeps one timer, calls `timer` when it fires, and sets it to
 ///    `deadline` again. No time runs while the program does not ask for bytes.
-/// 6. An exchange ends with exactly one outcome. Events that come later are ignored; a failed exchange closes the
+/// 6. A body whose request says `Expect: 100-continue` is held back until the server consents or takes too long to; a
+///    final response that comes first spares it (RFC 9110 §10.1.1).
+/// 7. An exchange ends with exactly one outcome. Events that come later are ignored; a failed exchange closes the
 ///    connection.
 package struct ExchangeStateMachine: ~Copyable {
-    /// What the shell shall do, in the order of the properties.
-    package struct Action: Sendable {
-        /// What to give to the program.
-        package var delivery: Delivery?
-        /// Send no more of the request, and tell its body's source.
-        package var stopSending = false
-        /// Ask the transport for one read.
-        package var read = false
-        /// The exchange is over.
-        package var outcome: Outcome?
-    }
-
-    package enum Delivery: Hashable, Sendable {
-        /// An interim response (1xx).
-        case interim
-        /// The response's head.
-        case head
-        /// The chunks held and the one that came, as one.
-        case chunk
-        /// Nothing yet: keep the chunk until it is asked for.
-        case hold
-        /// The end of the body, behind what is held.
-        case end
-    }
-
-    package enum Outcome: Sendable {
-        /// The response is whole. `isReusable` goes to `KeepAlivePolicy`.
-        case finished(isReusable: Bool)
-        /// Close the connection.
-        case failed(MTLSError)
-    }
-
     private enum Sending {
+        /// The head was sent with `Expect: 100-continue`, and the body waits for the server's consent, or this time
+        /// (RFC 9110 §10.1.1). Can transition to `active` and `stopped`.
+        case awaitsConsent(until: Deadline)
         /// Bytes of the request are outstanding. Can transition to `sent`, `stopped` and `failed`.
         case active
         /// All was sent.
@@ -83,6 +56,8 @@ package struct ExchangeStateMachine: ~Copyable {
     private let method: HTTPRequest.Method
     private let timeouts: Timeouts
     private let requestDeadline: Deadline
+    private let awaitsConsent: Bool
+    private let allowsUpgrade: Bool
     private var sending = Sending.active
     private var receiving = Receiving.idle
     private var isReading = false
@@ -96,14 +71,20 @@ package struct ExchangeStateMachine: ~Copyable {
     /// Whether any byte of the request may have left.
     package private(set) var wroteRequest = false
 
-    /// - Parameter requestStart: When the whole request began, of which this may be a later try.
+    /// - Parameters:
+    ///   - requestStart: When the whole request began, of which this may be a later try.
+    ///   - awaitsConsent: Whether the request's head says `Expect: 100-continue`.
+    ///   - allowsUpgrade: Whether the program wants the connection if the server switches protocols.
     package init(
-        origin: Origin, method: HTTPRequest.Method, timeouts: Timeouts, requestStart: Deadline
+        origin: Origin, method: HTTPRequest.Method, timeouts: Timeouts, requestStart: Deadline,
+        awaitsConsent: Bool = false, allowsUpgrade: Bool = false
     ) {
         self.origin = origin
         self.method = method
         self.timeouts = timeouts
         self.requestDeadline = timeouts.deadline(of: .request, from: requestStart)
+        self.awaitsConsent = awaitsConsent
+        self.allowsUpgrade = allowsUpgrade
     }
 
     // MARK: The request
@@ -113,6 +94,7 @@ package struct ExchangeStateMachine: ~Copyable {
         guard case .idle = receiving else { throw violation("start") }
         receiving = .head
         lastProgress = now
+        if awaitsConsent { sending = .awaitsConsent(until: now + (timeouts.consent ?? .zero)) }
         return reading(Action())
     }
 
@@ -131,7 +113,7 @@ package struct ExchangeStateMachine: ~Copyable {
 
     /// The transport takes no more. The outcome waits for the server's last words, and for the response's limit.
     package mutating func writeFailed(_ error: MTLSError) -> Action {
-        guard isRunning, case .active = sending else { return Action() }
+        guard isRunning, isSending else { return Action() }
         sending = .failed(error)
         return Action(stopSending: true)
     }
@@ -145,8 +127,10 @@ package struct ExchangeStateMachine: ~Copyable {
     }
 
     /// The codec has read the head of a response.
+    ///
+    /// - Parameter framing: What tells where its body ends; for interim responses it does not matter.
     package mutating func responseHead(
-        _ response: HTTPResponse, version: HTTP1Version, now: Deadline
+        _ response: HTTPResponse, framing: ResponseBodyFraming, now: Deadline
     ) throws(InvariantViolation) -> Action {
         sawResponse = true
         switch receiving {
@@ -158,17 +142,23 @@ package struct ExchangeStateMachine: ~Copyable {
         case .idle, .body: throw violation("responseHead")
         }
         let code = response.status.code
-        if code == 101 { return fail(malformed("switched protocols unasked")) }
-        if code < 200 { return Action(delivery: .interim) }
-        do throws(MTLSError) {
-            receiving = .body(try ResponseBodyFraming(response, to: method, version: version), received: 0)
-        } catch {
-            return fail(error.at(origin.description))
+        if code == 101 || method == .connect && response.status.kind == .successful { return switchProtocols() }
+        if code < 200 {
+            var action = Action(delivery: .interim)
+            if code == 100 { startSending(&action, now: now) }
+            return action
         }
+        receiving = .body(framing, received: 0)
         lastProgress = now
         var action = Action(delivery: .head)
-        if code >= 400 { stopSending(&action) }
+        if code >= 400 || isAwaitingConsent { stopSending(&action) }
         return action
+    }
+
+    private mutating func switchProtocols() -> Action {
+        guard allowsUpgrade else { return fail(malformed("switched protocols unasked")) }
+        receiving = .over
+        return Action(delivery: .head, outcome: .handedOver)
     }
 
     /// The codec has read a chunk of the body.
@@ -259,10 +249,18 @@ package struct ExchangeStateMachine: ~Copyable {
     // MARK: Limits and ends
 
     /// When `timer` shall be called, or `distantFuture`.
-    package var deadline: Deadline { due.deadline }
+    package var deadline: Deadline {
+        if case .awaitsConsent(let until) = sending, isRunning { return min(until, due.deadline) }
+        return due.deadline
+    }
 
     /// The time that `deadline` told may have come.
     package mutating func timer(now: Deadline) -> Action {
+        if case .awaitsConsent(let until) = sending, until <= now, isRunning {
+            var action = Action()
+            startSending(&action, now: now)
+            return action
+        }
         let (deadline, step) = due
         guard isRunning, deadline <= now, let limit = timeouts.limit(of: step) else { return Action() }
         return fail(.timeout(step, limit: limit, origin: origin, phase: sawResponse ? .response : nil))
@@ -304,8 +302,19 @@ package struct ExchangeStateMachine: ~Copyable {
         return action
     }
 
+    private var isAwaitingConsent: Bool { if case .awaitsConsent = sending { true } else { false } }
+
+    private var isSending: Bool { if case .active = sending { true } else { isAwaitingConsent } }
+
+    private mutating func startSending(_ action: inout Action, now: Deadline) {
+        guard isAwaitingConsent else { return }
+        sending = .active
+        lastProgress = now
+        action.startSending = true
+    }
+
     private mutating func stopSending(_ action: inout Action) {
-        guard case .active = sending else { return }
+        guard isSending else { return }
         sending = .stopped
         action.stopSending = true
     }

@@ -19,6 +19,8 @@ package struct RequestHead: Hashable, Sendable {
     package let fields: HTTPFields
     /// Whether the body is sent in chunks.
     package let isChunked: Bool
+    /// Whether the body waits until the server asks for it (RFC 9110 §10.1.1).
+    package let awaitsConsent: Bool
 }
 
 /// Examines a request and completes its fields for HTTP/1.1 (RFC 9112 §3 and §6, RFC 9110 §8.6).
@@ -32,10 +34,11 @@ package enum FieldRules {
     /// - Parameter request: Its scheme and authority are left aside: they led to `origin`. A path that is `nil` is `/`.
     /// - Throws: The code `request.invalid`, or `url.invalid` for the path.
     package static func head(
-        of request: HTTPRequest, at origin: Origin, body: RequestBodyLength
+        of request: HTTPRequest, at origin: Origin, body: RequestBodyLength, asTunnel: Bool = false
     ) throws(MTLSError) -> RequestHead {
-        let (method, target, given) = (request.method, request.path ?? "/", request.headerFields)
-        try examine(method, body: body)
+        let (method, given) = (request.method, request.headerFields)
+        let target = (method == .connect ? request.authority : request.path) ?? "/"
+        try examine(method, body: body, asTunnel: asTunnel)
         try examine(target: target, method: method, origin: origin)
         // HTTPFields traps at 65536, servers refuse far fewer.
         if given.count > maximumFieldCount { throw invalid("it has more than \(maximumFieldCount) header fields") }
@@ -51,7 +54,34 @@ package enum FieldRules {
         try examineTransferEncoding(given, isChunked: isChunked)
         if let length { fields.append(HTTPField(name: .contentLength, value: "\(length)")) }
         if isChunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
-        return RequestHead(method: method, target: target, fields: fields, isChunked: isChunked)
+        return RequestHead(
+            method: method, target: target, fields: fields, isChunked: isChunked,
+            awaitsConsent: try awaitsConsent(given, body))
+    }
+
+    /// The trailer fields to send.
+    ///
+    /// - Throws: The code `request.invalid`.
+    package static func trailers(_ given: HTTPFields) throws(MTLSError) -> HTTPFields {
+        for field in given {
+            try examine(field)
+            guard TrailerRules.permits(field.name) else {
+                throw invalid("the field \(field.name) must not be in a trailer section")
+            }
+        }
+        return given
+    }
+
+    /// RFC 9110 §10.1.1: without a body there is nothing to consent to.
+    private static func awaitsConsent(_ given: HTTPFields, _ body: RequestBodyLength) throws(MTLSError) -> Bool {
+        guard let expectation = given[.expect] else { return false }
+        guard expectation.lowercased() == "100-continue" else {
+            throw invalid("the field Expect says something else than 100-continue")
+        }
+        guard body != .empty, body != .known(0) else {
+            throw invalid("it says Expect: 100-continue and has no body", advice: "leave the field out")
+        }
+        return true
     }
 
     private static let maximumFieldCount = 1000
@@ -60,15 +90,28 @@ package enum FieldRules {
         name == .host || name == .contentLength || name == .transferEncoding
     }
 
-    private static func examine(_ method: HTTPRequest.Method, body: RequestBodyLength) throws(MTLSError) {
+    private static func examine(
+        _ method: HTTPRequest.Method, body: RequestBodyLength, asTunnel: Bool
+    ) throws(MTLSError) {
         if method == .connect {
-            throw invalid("CONNECT is not sent as a request", advice: "use a connector that goes through the proxy")
+            guard asTunnel else {
+                throw invalid(
+                    "CONNECT is not sent as a request",
+                    advice: "use a connector that goes through the proxy, or Client.upgrade")
+            }
+            if body != .empty { throw invalid("a CONNECT request has no body") }
         }
         if method == .trace, body != .empty { throw invalid("a TRACE request has no body") }
     }
 
     private static func examine(target: String, method: HTTPRequest.Method, origin: Origin) throws(MTLSError) {
         if target == "*", method == .options { return }
+        if method == .connect {
+            guard let colon = target.lastIndex(of: ":"), target[target.index(after: colon)...].decimal != nil,
+                target.utf8.allSatisfy({ (0x21...0x7E).contains($0) && !",/?#@\\".utf8.contains($0) })
+            else { throw invalid("the authority of a CONNECT request is not a host with a port") }
+            return
+        }
         guard target.utf8.first == UInt8(ascii: "/") else { throw invalid("the path does not begin with a slash") }
         if let refusal = ParsedURL.refusal(ofTarget: target.utf8) {
             throw MTLSError(

@@ -205,6 +205,8 @@ extension MTLSError.Code {
     public static let queueFull = Self("connect.queueFull")
     /// The connection was lost before the response was whole.
     public static let connectionLost = Self("connection.lost")
+    /// The request's body could not be had.
+    public static let requestBodyFailed = Self("request.bodyFailed")
     /// The server closed the connection without a response.
     public static let responseEmpty = Self("response.empty")
     /// The response ended before its time.

@@ -18,6 +18,10 @@ public struct Timeouts: Hashable, Sendable {
     /// Error: `timeout.request`.
     public var request: Duration?
 
+    /// How long a request that says `Expect: 100-continue` waits for the server's consent before its body is sent all
+    /// the same; 1 s (RFC 9110 §10.1.1). Its end is no error.
+    public var consent: Duration? = .seconds(1)
+
     /// Sets the limits.
     ///
     /// - Parameters:

@@ -7,9 +7,16 @@ import Testing
 struct ExchangeHarness: ~Copyable {
     var exchange: ExchangeStateMachine
 
-    init(_ method: HTTPRequest.Method = .get, _ timeouts: Timeouts = Timeouts()) throws {
+    private let method: HTTPRequest.Method
+
+    init(
+        _ method: HTTPRequest.Method = .get, _ timeouts: Timeouts = Timeouts(), awaitsConsent: Bool = false,
+        allowsUpgrade: Bool = false
+    ) throws {
+        self.method = method
         exchange = ExchangeStateMachine(
-            origin: try testOrigin(), method: method, timeouts: timeouts, requestStart: .start)
+            origin: try testOrigin(), method: method, timeouts: timeouts, requestStart: .start,
+            awaitsConsent: awaitsConsent, allowsUpgrade: allowsUpgrade)
     }
 
     mutating func start(at seconds: Double = 0) throws -> String { try exchange.start(now: .seconds(seconds)).text }
@@ -28,11 +35,12 @@ struct ExchangeHarness: ~Copyable {
     }
 
     mutating func head(
-        _ status: Int = 200, _ pairs: (String, String)..., version: HTTP1Version = .http11, at seconds: Double = 0
+        _ status: Int = 200, _ pairs: (String, String)..., at seconds: Double = 0
     ) throws -> String {
         exchange.bytesCame()
         let response = HTTPResponse(status: .init(code: status), headerFields: try fields(pairs))
-        return try exchange.responseHead(response, version: version, now: .seconds(seconds)).text
+        let framing = try ResponseBodyFraming(response, to: method, version: .http11)
+        return try exchange.responseHead(response, framing: framing, now: .seconds(seconds)).text
     }
 
     mutating func chunk(_ count: Int, at seconds: Double = 0) throws -> String {
@@ -61,9 +69,11 @@ extension ExchangeStateMachine.Action {
         var parts: [String] = []
         if let delivery { parts.append("\(delivery)") }
         if stopSending { parts.append("stop") }
+        if startSending { parts.append("send") }
         if read { parts.append("read") }
         switch outcome {
         case .finished(let isReusable)?: parts.append(isReusable ? "reusable" : "spent")
+        case .handedOver?: parts.append("handed over")
         case .failed(let error)?: parts.append("\(error.code)")
         case nil: break
         }

@@ -286,10 +286,55 @@ import Testing
         #expect(try exchange.head(101) == "response.malformed")
     }
 
-    @Test func conflictingFramingFailsTheExchange() throws {
-        var exchange = try ExchangeHarness()
+    // MARK: Consent
+
+    @Test func aBodyWaitsForTheServersConsent() throws {
+        var exchange = try ExchangeHarness(.post, awaitsConsent: true)
+        try exchange.beginSending()
+        #expect(exchange.deadline == 1)
+        #expect(try exchange.head(103) == "interim")
+        #expect(try exchange.head(100, at: 0.5) == "interim, send")
+        #expect(try exchange.head(100) == "interim")
+        #expect(exchange.deadline == 300.5)
+    }
+
+    @Test func aServerThatSaysNothingGetsTheBodyAfterTheTimeForConsent() throws {
+        var exchange = try ExchangeHarness(.post, awaitsConsent: true)
+        try exchange.beginSending()
+        #expect(exchange.timer(at: 0.9) == "")
+        #expect(exchange.timer(at: 1) == "send")
+        #expect(exchange.deadline == 301)
+    }
+
+    @Test(arguments: [200, 302, 417])
+    func aFinalResponseSparesTheBodyThatWaits(_ status: Int) throws {
+        var exchange = try ExchangeHarness(.post, awaitsConsent: true)
+        try exchange.beginSending()
+        #expect(try exchange.head(status, ("Content-Length", "0")) == "head, stop")
+        _ = try exchange.end()
+        #expect(exchange.readCompleted() == "spent")
+    }
+
+    // MARK: Another protocol
+
+    @Test func aWantedSwitchOfProtocolsHandsTheConnectionOver() throws {
+        var exchange = try ExchangeHarness(allowsUpgrade: true)
         try exchange.send()
-        #expect(
-            try exchange.head(200, ("Content-Length", "5"), ("Transfer-Encoding", "chunked")) == "response.malformed")
+        #expect(try exchange.head(101) == "head, handed over")
+        #expect(exchange.inputClosed(isClean: true) == "")
+    }
+
+    @Test func aSuccessfulCONNECTHandsTheConnectionOver() throws {
+        var exchange = try ExchangeHarness(.connect, allowsUpgrade: true)
+        try exchange.send()
+        #expect(try exchange.head(200) == "head, handed over")
+    }
+
+    @Test func aServerThatDeclinesToSwitchAnswersAsUsual() throws {
+        var exchange = try ExchangeHarness(allowsUpgrade: true)
+        try exchange.send()
+        #expect(try exchange.head(426, ("Content-Length", "0")) == "head")
+        _ = try exchange.end()
+        #expect(exchange.readCompleted() == "reusable")
     }
 }

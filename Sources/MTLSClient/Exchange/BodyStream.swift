@@ -1,5 +1,13 @@
+import HTTPTypes
 import MTLSCore
 import NIOCore
+import Synchronization
+
+/// What a reader of a body gets.
+enum BodyPiece: Sendable {
+    case bytes(ByteBuffer)
+    case end(trailers: HTTPFields)
+}
 
 /// The part of a body that has arrived and was not read yet, between the exchange and the reader. Lives on the loop.
 final class BodyBuffer {
@@ -7,7 +15,9 @@ final class BodyBuffer {
     weak var exchange: HTTP1ExchangeHandler?
     private var held = ByteBuffer()
     private var outcome: Result<Void, MTLSError>?
-    private var reader: CheckedContinuation<ByteBuffer?, any Error>?
+    private var reader: CheckedContinuation<BodyPiece, any Error>?
+    /// What came behind the body.
+    var trailers = HTTPFields()
 
     var isEmpty: Bool { held.readableBytes == 0 }
 
@@ -30,10 +40,10 @@ final class BodyBuffer {
             self.reader = nil
             let bytes = held
             held = ByteBuffer()
-            reader.resume(returning: bytes)
+            reader.resume(returning: .bytes(bytes))
         } else if let outcome {
             self.reader = nil
-            reader.resume(with: outcome.map { nil })
+            reader.resume(with: outcome.map { .end(trailers: trailers) })
         }
     }
 
@@ -43,7 +53,7 @@ final class BodyBuffer {
         return held
     }
 
-    func read(_ continuation: CheckedContinuation<ByteBuffer?, any Error>) {
+    func read(_ continuation: CheckedContinuation<BodyPiece, any Error>) {
         guard reader == nil else {
             return continuation.resume(
                 throwing: MTLSError(
@@ -65,6 +75,7 @@ final class BodyBuffer {
 final class BodyStream: Sendable {
     private let buffer: NIOLoopBound<BodyBuffer>
     private let loop: any EventLoop
+    private let lastFields = Mutex<HTTPFields?>(nil)
 
     init(_ buffer: BodyBuffer, loop: any EventLoop) {
         self.buffer = NIOLoopBound(buffer, eventLoop: loop)
@@ -76,7 +87,19 @@ final class BodyStream: Sendable {
         if loop.inEventLoop { buffer.value.abandon() } else { loop.execute { buffer.value.abandon() } }
     }
 
+    /// The trailer fields, once the end was read.
+    var trailers: HTTPFields? { lastFields.withLock { $0 } }
+
     func next() async throws -> ByteBuffer? {
+        switch try await nextPiece() {
+        case .bytes(let bytes): return bytes
+        case .end(let trailers):
+            lastFields.withLock { $0 = trailers }
+            return nil
+        }
+    }
+
+    private func nextPiece() async throws -> BodyPiece {
         try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 if loop.inEventLoop {

@@ -2,52 +2,52 @@ import GnuTLSNIO
 import HTTPTypes
 import MTLSCore
 import NIOCore
-import NIOHTTP1
 import NIOTLS
 
 /// Performs what ``ExchangeStateMachine`` decides, for one exchange after the other on a connection.
 ///
 /// The caller is resumed once, with head and body when both came in the same read; of a longer body the rest is read by
 /// demand. Between exchanges one read is outstanding, so that the server's end and bytes that nobody asked for are seen.
-final class HTTP1ExchangeHandler: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
 
     private let id: Int
-    private let origin: Origin
+    let origin: Origin
     private let handshake: HandshakeSummary?
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
-    private var context: ChannelHandlerContext?
+    private(set) var context: ChannelHandlerContext?
 
     /// The request in progress.
     private(set) var job: RequestJob?
     private var machine: ExchangeStateMachine?
     private var isReused = false
     private var requestCount = 0
+    private var parser: ResponseParser
+    /// What has arrived and was not consumed.
+    private var pending = ByteBuffer()
     private var response: (head: HTTPResponse, version: HTTP1Version)?
     private var body: BodyBuffer?
+    /// What is left of the request's body.
+    var outgoing: OutgoingBody?
+    /// Whether the production of the request's body was begun.
+    var bodyWasTaken = false
     private var servesAtEndOfRead = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
     private var timer: (task: Scheduled<Void>, due: Deadline)?
 
-    init(id: Int, origin: Origin, handshake: HandshakeSummary?, idleTimeout: Duration?, pool: ConnectionPool) {
+    init(
+        id: Int, origin: Origin, handshake: HandshakeSummary?, idleTimeout: Duration?,
+        limits: ResponseParser.Limits = .init(), pool: ConnectionPool
+    ) {
         self.id = id
         self.origin = origin
         self.handshake = handshake
         self.idleTimeout = idleTimeout
+        parser = ResponseParser(limits: limits)
         self.pool = pool
-    }
-
-    /// Puts the codec and this handler behind what is in the pipeline.
-    func install(on channel: any Channel) throws {
-        var encoding = HTTPRequestEncoder.Configuration()
-        encoding.automaticallySetFramingHeaders = false
-        let decoder = HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes, informationalResponseStrategy: .forward)
-        try channel.pipeline.syncOperations.addHandlers([
-            ArrivalTap(self), HTTPRequestEncoder(configuration: encoding), ByteToMessageHandler(decoder), self,
-        ])
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -71,25 +71,20 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         requestCount += 1
         response = nil
         body = nil
+        bodyWasTaken = false
+        parser.begin(job.head.method)
+        let awaitsConsent = job.head.awaitsConsent
         machine = ExchangeStateMachine(
-            origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start)
+            origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start,
+            awaitsConsent: awaitsConsent, allowsUpgrade: job.allowsUpgrade)
         event { (machine) throws(InvariantViolation) in try machine.start(now: .now) }
-
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(job.head.fields.count)
-        for field in job.head.fields { headers.add(name: field.name.rawName, value: field.value) }
-        let head = HTTPRequestHead(
-            version: .http1_1, method: HTTPMethod(rawValue: job.head.method.rawValue), uri: job.head.target,
-            headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if let body = job.body, body.readableBytes > 0 {
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        machine?.wrote(now: .now)
-        machine?.requestEnded(now: .now)
+        sendHead(of: job, awaitsConsent: awaitsConsent)
         rearm()
     }
+
+    func wrote() { machine?.wrote(now: .now) }
+
+    func requestEnded() { machine?.requestEnded(now: .now) }
 
     /// Ends the exchange with `error`, and with it the connection.
     func abort(_ error: MTLSError) {
@@ -98,48 +93,67 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
 
     // MARK: The response
 
-    func rawBytesCame() {
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard job != nil else {
             // Nobody asked for anything: whatever it is, it must not become the answer to the next request.
-            context?.close(promise: nil)
-            return
+            return context.close(promise: nil)
         }
         machine?.bytesCame()
+        var bytes = unwrapInboundIn(data)
+        if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+        do throws(MTLSError) {
+            try parse()
+        } catch {
+            abort(error.at(origin.description))
+        }
     }
 
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard job != nil else { return }
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            do {
-                let (converted, version) = try Self.convert(head)
+    private func parse() throws(MTLSError) {
+        while job != nil, parser.isInMessage {
+            let result = pending.withUnsafeReadableBytes { bytes in
+                Result { () throws(MTLSError) in try parser.next(bytes) }
+            }
+            let step = try result.get()
+            pending.moveReaderIndex(forwardBy: step.consumed)
+            switch step.event {
+            case .needsMore: return
+            case .head(let head, let version, let framing): headCame(head, version, framing)
+            case .body(let count):
+                guard let piece = pending.readSlice(length: count) else { return }
+                if pending.readableBytes == 0 { pending = ByteBuffer() }
                 event { (machine) throws(InvariantViolation) in
-                    try machine.responseHead(converted, version: version, now: .now)
+                    try machine.responseChunk(count, now: .now)
                 } delivering: { [self] in
-                    if case .head = $0 {
-                        response = (converted, version)
-                        body = BodyBuffer()
-                        body?.exchange = self
-                    }
+                    body?.append(piece)
+                    if case .chunk = $0 { servesAtEndOfRead = true }
                 }
-            } catch {
-                abort(error.at(origin.description))
+            case .end(let trailers):
+                body?.trailers = trailers
+                event { (machine) throws(InvariantViolation) in try machine.responseEnded() }
             }
-        case .body(let bytes):
-            event { (machine) throws(InvariantViolation) in
-                try machine.responseChunk(bytes.readableBytes, now: .now)
-            } delivering: { [self] in
-                body?.append(bytes)
-                if case .chunk = $0 { servesAtEndOfRead = true }
-            }
-        case .end:
-            event { (machine) throws(InvariantViolation) in try machine.responseEnded() }
+        }
+    }
+
+    private func headCame(_ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming) {
+        event { (machine) throws(InvariantViolation) in
+            try machine.responseHead(head, framing: framing, now: .now)
+        } delivering: { [self] in
+            if case .interim = $0 { job?.informational?(head) }
+            guard case .head = $0 else { return }
+            response = (head, version)
+            body = BodyBuffer()
+            body?.exchange = self
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         answer()
-        if job == nil { context.read() } else { event { machine in machine.readCompleted() } }
+        if job == nil {
+            context.read()
+        } else {
+            let hasLeftover = pending.readableBytes > 0
+            event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
+        }
         context.fireChannelReadComplete()
     }
 
@@ -152,15 +166,15 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         guard let job, job.isPending, let response, let body, let context else { return }
         let storage: ResponseBody.Storage
         if let whole = body.takeWhole() {
-            storage = .whole(whole)
+            storage = .whole(whole, trailers: body.trailers)
         } else {
             storage = .stream(BodyStream(body, loop: context.eventLoop))
         }
-        let info = Response.ConnectionInfo(
-            id: id, requestCount: requestCount, handshake: handshake,
-            version: response.version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
         job.finish(
-            .success(Response(head: response.head, body: ResponseBody(storage: storage), connection: info)))
+            .success(
+                Response(
+                    head: response.head, body: ResponseBody(storage: storage),
+                    connection: info(response.version))))
     }
 
     /// The body's reader wants more.
@@ -203,9 +217,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let failure: MTLSError
         switch error {
-        case HTTPParserError.invalidEOFState:
-            // The codec's word for the input's end in mid-message, which is told apart when the channel goes inactive.
-            return
         case let error as MTLSError: failure = error
         case let error as IOError:
             failure = MTLSError(
@@ -214,8 +225,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
                 underlying: error)
         default:
             failure = MTLSError(
-                .responseMalformed, phase: .response, fault: .peer,
-                "\(origin.endpoint) sent what is not a response of HTTP/1.1: \(error)", underlying: error)
+                .connectionLost, phase: .response, fault: .us, "the connection to \(origin.endpoint) failed: \(error)",
+                underlying: error)
         }
         abort(failure.at(origin.description))
         context.close(promise: nil)
@@ -239,13 +250,20 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             delivering(delivery)
             if case .end = delivery { body?.end(.success(())) }
         }
+        if action.stopSending { stopSending() }
+        if action.startSending { sendBody() }
         if action.read { context?.read() }
         if let outcome = action.outcome { end(outcome) } else { rearm() }
     }
 
     private func end(_ outcome: ExchangeStateMachine.Outcome) {
         guard let job else { return }
+        stopSending()
         switch outcome {
+        case .handedOver:
+            machine = nil
+            body = nil
+            handOver(job)
         case .finished(let isReusable):
             answer()
             self.job = nil
@@ -258,6 +276,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             let isRetried = shouldRetry(job, error)
             machine = nil
             self.job = nil
+            pending = ByteBuffer()
             body?.end(.failure(error))
             body = nil
             if isRetried { lost = job } else { job.finish(.failure(explained(error))) }
@@ -290,7 +309,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             .init(
                 method: job.head.method, errorCode: error.code, isReused: isReused,
                 sawResponse: machine?.sawResponse ?? true, wroteRequest: machine?.wroteRequest ?? true,
-                isBodyReplayable: true, isRetry: job.wasRetried))
+                isBodyReplayable: job.body.isRestartable || !bodyWasTaken, isRetry: job.wasRetried))
         return decision == .retry
     }
 
@@ -309,41 +328,37 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
         timer = (task, due)
     }
 
-    private static func convert(_ head: HTTPResponseHead) throws(MTLSError) -> (HTTPResponse, HTTP1Version) {
-        var fields = HTTPFields()
-        fields.reserveCapacity(head.headers.count)
-        for (name, value) in head.headers {
-            guard let name = HTTPField.Name(name) else {
-                throw MTLSError(
-                    .responseMalformed, phase: .response, fault: .peer,
-                    "a field of the response has the name \"\(name)\"")
-            }
-            fields.append(HTTPField(name: name, value: value))
+    /// Gives the connection to the caller: it speaks another protocol from here on.
+    private func handOver(_ job: RequestJob) {
+        guard let context, let response else { return }
+        self.job = nil
+        let channel = context.channel
+        let tunnel = TunnelHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
+        pending = ByteBuffer()
+        pool?.connectionHandedOver(id)
+        let connection = UpgradedConnection(tunnel, channel: channel)
+        do {
+            try channel.pipeline.syncOperations.addHandler(tunnel, position: .after(self))
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            return channel.close(promise: nil)
         }
-        let status = HTTPResponse.Status(code: Int(head.status.code), reasonPhrase: head.status.reasonPhrase)
-        return (
-            HTTPResponse(status: status, headerFields: fields), head.version == .http1_0 ? .http10 : .http11
-        )
+        job.finish(
+            .success(
+                Response(
+                    head: response.head, body: ResponseBody(storage: .whole(ByteBuffer(), trailers: [:])),
+                    connection: info(response.version), upgraded: connection)))
+    }
+
+    private func info(_ version: HTTP1Version) -> Response.ConnectionInfo {
+        Response.ConnectionInfo(
+            id: id, requestCount: requestCount, handshake: handshake,
+            version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
     }
 }
 
 @available(*, unavailable)
 extension HTTP1ExchangeHandler: Sendable {}
-
-/// Sees bytes before the codec does, which keeps those of an unfinished message to itself.
-private final class ArrivalTap: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    private unowned let handler: HTTP1ExchangeHandler
-
-    init(_ handler: HTTP1ExchangeHandler) {
-        self.handler = handler
-    }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        handler.rawBytesCame()
-        context.fireChannelRead(data)
-    }
-}
 
 extension Optional where Wrapped: ~Copyable {
     /// Changes the value in place, if there is one.

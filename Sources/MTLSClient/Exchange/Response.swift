@@ -10,6 +10,16 @@ public struct Response: Sendable {
     /// What is known of the connection that it came over.
     public let connection: ConnectionInfo
 
+    /// The connection, where the server switched to another protocol.
+    let upgraded: UpgradedConnection?
+
+    init(head: HTTPResponse, body: ResponseBody, connection: ConnectionInfo, upgraded: UpgradedConnection? = nil) {
+        self.head = head
+        self.body = body
+        self.connection = connection
+        self.upgraded = upgraded
+    }
+
     /// The status.
     public var status: HTTPResponse.Status { head.status }
     /// The header fields.

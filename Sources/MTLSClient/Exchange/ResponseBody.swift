@@ -1,3 +1,4 @@
+public import HTTPTypes
 import MTLSCore
 import NIOCore
 
@@ -11,11 +12,20 @@ public struct ResponseBody: AsyncSequence, Sendable {
 
     enum Storage: Sendable {
         /// It came whole with the head.
-        case whole(ByteBuffer)
+        case whole(ByteBuffer, trailers: HTTPFields)
         case stream(BodyStream)
     }
 
     let storage: Storage
+
+    /// The trailer fields (RFC 9110 §6.5) once the body was read to its end; nil before. Those that would have had to
+    /// come before the body, such as Content-Length, are left out.
+    public var trailers: HTTPFields? {
+        switch storage {
+        case .whole(_, let trailers): trailers
+        case .stream(let stream): stream.trailers
+        }
+    }
 
     /// Reads on from where an earlier iterator stopped.
     public func makeAsyncIterator() -> Iterator { Iterator(storage: storage) }
@@ -27,7 +37,7 @@ public struct ResponseBody: AsyncSequence, Sendable {
 
         init(storage: Storage) {
             switch storage {
-            case .whole(let buffer): (whole, stream) = (buffer.readableBytes > 0 ? buffer : nil, nil)
+            case .whole(let buffer, _): (whole, stream) = (buffer.readableBytes > 0 ? buffer : nil, nil)
             case .stream(let stream): (whole, self.stream) = (nil, stream)
             }
         }
@@ -46,7 +56,7 @@ public struct ResponseBody: AsyncSequence, Sendable {
     ///
     /// - Throws: ``MTLSError``, with ``MTLSError/Code/responseTooLarge`` when there are more than `limit` bytes.
     public func collect(upTo limit: ByteCount) async throws -> Bytes {
-        if case .whole(let buffer) = storage {
+        if case .whole(let buffer, _) = storage {
             try Self.check(buffer.readableBytes, limit)
             return Bytes(buffer)
         }

@@ -195,7 +195,7 @@ final class ConnectionPool {
             let handler = HTTP1ExchangeHandler(
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
             connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
-            try handler.install(on: made.channel)
+            try made.channel.pipeline.syncOperations.addHandler(handler)
         } catch {
             connections[id] = nil
             made.channel.close(promise: nil)
@@ -246,6 +246,11 @@ final class ConnectionPool {
             lost.wasRetried = true
             lease(lost, distrustingIdle: true)
         }
+    }
+
+    /// The connection belongs to a caller from here on.
+    func connectionHandedOver(_ id: Int) {
+        connectionClosed(id, lost: nil)
     }
 
     // MARK: The end

@@ -1,3 +1,4 @@
+import HTTPTypes
 import MTLSCore
 import NIOCore
 import Synchronization
@@ -7,8 +8,12 @@ import Synchronization
 /// Made on the caller's thread, then owned by the loop: of its variables only `isCancelled` is touched elsewhere.
 final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belongs to the loop once submitted
     let head: RequestHead
-    let body: ByteBuffer?
+    let body: PreparedBody
     let timeouts: Timeouts
+    /// Told of interim responses, on the loop.
+    let informational: (@Sendable (HTTPResponse) -> Void)?
+    /// Whether the caller wants the connection if the server switches protocols.
+    let allowsUpgrade: Bool
     let isCancelled = Atomic(false)
 
     /// The number by which the pool's state machine knows it.
@@ -21,10 +26,15 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
     var timer: Scheduled<Void>?
     private var continuation: CheckedContinuation<Response, any Error>?
 
-    init(head: RequestHead, body: ByteBuffer?, timeouts: Timeouts) {
+    init(
+        head: RequestHead, body: PreparedBody, timeouts: Timeouts,
+        informational: (@Sendable (HTTPResponse) -> Void)? = nil, allowsUpgrade: Bool = false
+    ) {
         self.head = head
         self.body = body
         self.timeouts = timeouts
+        self.informational = informational
+        self.allowsUpgrade = allowsUpgrade
     }
 
     func begin(_ continuation: CheckedContinuation<Response, any Error>) {

@@ -52,8 +52,10 @@ enum TrailerRules {
         .wwwAuthenticate,
     ]
 
+    static func permits(_ name: HTTPField.Name) -> Bool { !refused.contains(name) }
+
     static func kept(_ fields: HTTPFields) -> HTTPFields {
-        guard fields.contains(where: { refused.contains($0.name) }) else { return fields }
-        return HTTPFields(fields.filter { !refused.contains($0.name) })
+        guard fields.contains(where: { !permits($0.name) }) else { return fields }
+        return HTTPFields(fields.filter { permits($0.name) })
     }
 }

@@ -1,0 +1,151 @@
+import HTTPTypes
+import MTLSCore
+import NIOCore
+
+/// The request's way out.
+struct OutgoingBody {
+    enum Source {
+        case none
+        /// What is left of a body in memory.
+        case bytes(ByteBuffer)
+        case production(RequestBody.Production, RequestBodySink?)
+    }
+
+    var source: Source
+    /// How many bytes are outstanding, where the length was promised.
+    var remaining: Int?
+    let isChunked: Bool
+    /// Whether it waits for the server's consent.
+    var isHeldBack: Bool
+
+    init(_ body: PreparedBody, isChunked: Bool, isHeldBack: Bool) {
+        self.isChunked = isChunked
+        self.isHeldBack = isHeldBack
+        switch body {
+        case .none: (source, remaining) = (.none, nil)
+        case .bytes(let buffer): (source, remaining) = (.bytes(buffer), buffer.readableBytes)
+        case .produced(let production): (source, remaining) = (.production(production, nil), production.length)
+        }
+    }
+
+    var sink: RequestBodySink? { if case .production(_, let sink) = source { sink } else { nil } }
+}
+
+extension HTTP1ExchangeHandler {
+    /// As much as is copied behind a head, to leave in one record with it.
+    private static let inlineLimit = 16 << 10
+    /// How much of a body in memory is given to the connection at once.
+    private static let pieceSize = 1 << 18
+
+    func sendHead(of job: RequestJob, awaitsConsent: Bool) {
+        guard let context else { return }
+        outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
+        var inline: ByteBuffer?
+        if case .bytes(let body) = job.body, !awaitsConsent, body.readableBytes <= Self.inlineLimit { inline = body }
+        var buffer = context.channel.allocator.buffer(capacity: 512 + (inline?.readableBytes ?? 0))
+        RequestEncoder.write(job.head, into: &buffer)
+        if let inline {
+            buffer.writeImmutableBuffer(inline)
+            outgoing?.source = .none
+        }
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        wrote()
+        if !awaitsConsent { sendBody() }
+    }
+
+    /// The server consents to the body, or there is no need to ask.
+    func sendBody() {
+        guard let context, let outgoing else { return }
+        self.outgoing?.isHeldBack = false
+        switch outgoing.source {
+        case .none: sendingEnded()
+        case .bytes: sendBytes()
+        case .production(let production, nil):
+            let sink = RequestBodySink(self)
+            self.outgoing?.source = .production(production, sink)
+            bodyWasTaken = true
+            sink.begin(production, on: context.eventLoop)
+        case .production: break
+        }
+    }
+
+    /// Gives the connection as much of a body in memory as it has room for.
+    private func sendBytes() {
+        while let context, context.channel.isWritable, case .bytes(var body)? = outgoing?.source,
+            let piece = body.readSlice(length: min(body.readableBytes, Self.pieceSize))
+        {
+            outgoing?.source = body.readableBytes > 0 ? .bytes(body) : .none
+            context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
+            wrote()
+            if body.readableBytes == 0 { return sendingEnded() }
+        }
+    }
+
+    /// Sends a piece that was produced.
+    ///
+    /// - Returns: Whether there is room for another.
+    func sendPiece(_ piece: ByteBuffer) -> Bool {
+        guard let context, let outgoing else { return false }
+        if let remaining = outgoing.remaining {
+            guard piece.readableBytes <= remaining else {
+                abort(Self.lengthError("more", origin))
+                return false
+            }
+            self.outgoing?.remaining = remaining - piece.readableBytes
+        }
+        let bytes = outgoing.isChunked ? RequestEncoder.chunk(piece, context.channel.allocator) : piece
+        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+        wrote()
+        return context.channel.isWritable
+    }
+
+    /// All of the body was produced.
+    func bodyEnded(trailers: HTTPFields) {
+        guard let outgoing, let context else { return }
+        guard outgoing.remaining ?? 0 == 0 else { return abort(Self.lengthError("fewer", origin)) }
+        if outgoing.isChunked {
+            do {
+                let trailers = try FieldRules.trailers(trailers)
+                let bytes = RequestEncoder.lastChunk(trailers: trailers, context.channel.allocator)
+                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+                wrote()
+            } catch {
+                return abort(error.at(origin.description))
+            }
+        }
+        sendingEnded()
+    }
+
+    func bodyFailed(_ error: any Error) {
+        abort(
+            error as? MTLSError
+                ?? MTLSError(
+                    .requestBodyFailed, phase: .request, fault: .caller,
+                    "the request's body could not be made: \(error)", origin: origin.description, underlying: error))
+    }
+
+    func stopSending() {
+        let sink = outgoing?.sink
+        outgoing = nil
+        sink?.stop()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable {
+            if let outgoing, case .bytes = outgoing.source, !outgoing.isHeldBack { sendBytes() }
+            outgoing?.sink?.resume()
+        }
+        context.fireChannelWritabilityChanged()
+    }
+
+    private func sendingEnded() {
+        outgoing = nil
+        requestEnded()
+    }
+
+    private static func lengthError(_ how: String, _ origin: Origin) -> MTLSError {
+        MTLSError(
+            .requestInvalid, phase: .request, fault: .caller, "the request's body has \(how) bytes than were promised",
+            advice: "give the right length, or none", origin: origin.description)
+    }
+}
