@@ -149,6 +149,7 @@ public final class Client: Sendable {
 /// Makes a client for the time of `body`, and shuts it down gracefully when that ends, at once when it throws.
 ///
 /// - Throws: ``MTLSError``, and what `body` throws.
+@discardableResult
 public func withClient<Result>(
     _ url: String, identity: Identity? = nil, trust: Trust = .system, tls: TLSSettings = TLSSettings(),
     settings: ClientSettings = ClientSettings(), _ body: (Client) async throws -> Result

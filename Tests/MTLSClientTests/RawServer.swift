@@ -1,0 +1,100 @@
+import MTLSClient
+import NIOCore
+import NIOPosix
+
+import struct Glibc.linger
+
+/// A server without TLS or codec, that a test scripts byte by byte.
+final class RawServer: Sendable {
+    private let channel: any Channel
+    private let task: Task<Void, Never>
+
+    /// - Parameter serve: Called for each connection, which closes when it returns.
+    init(_ serve: @escaping @Sendable (RawPeer) async throws -> Void) async throws {
+        let bound = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .bind(host: "127.0.0.1", port: 0) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                }
+            }
+        channel = bound.channel
+        task = Task {
+            try? await withThrowingDiscardingTaskGroup { group in
+                try await bound.executeThenClose { clients in
+                    for try await client in clients {
+                        group.addTask {
+                            try? await client.executeThenClose { input, output in
+                                try await serve(RawPeer(input.makeAsyncIterator(), output, client.channel))
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    deinit { task.cancel() }
+
+    var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+}
+
+/// One connection of a ``RawServer``. Used by one task.
+final class RawPeer {
+    nonisolated(unsafe) private var input: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator  // safe: one task
+    private let output: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    private let channel: any Channel
+    private var held = ""
+
+    init(
+        _ input: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
+        _ output: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ channel: any Channel
+    ) {
+        self.input = input
+        self.output = output
+        self.channel = channel
+    }
+
+    /// What arrives up to and with `end`; nil when the client has ended before.
+    func read(until end: String) async throws -> String? {
+        while true {
+            if let range = held.range(ending: end) {
+                let text = String(held[..<range])
+                held = String(held[range...])
+                return text
+            }
+            guard let more = try await input.next() else { return nil }
+            held += String(buffer: more)
+        }
+    }
+
+    func readHead() async throws -> String? { try await read(until: "\r\n\r\n") }
+
+    /// How many bytes come before the client ends.
+    func count() async throws -> Int {
+        var count = held.utf8.count
+        while let more = try await input.next() { count += more.readableBytes }
+        return count
+    }
+
+    func send(_ text: String) async throws { try await output.write(ByteBuffer(string: text)) }
+
+    func reset() async throws {
+        try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
+        try await channel.close()
+    }
+}
+
+extension String {
+    /// Where the first occurrence of `part` ends.
+    fileprivate func range(ending part: String) -> Index? {
+        let (text, part) = (utf8, Array(part.utf8))
+        var start = text.startIndex
+        while text.distance(from: start, to: text.endIndex) >= part.count {
+            if text[start...].starts(with: part) { return text.index(start, offsetBy: part.count) }
+            start = text.index(after: start)
+        }
+        return nil
+    }
+}
