@@ -42,6 +42,7 @@ extension TokenCommand {
         switch Self.self {
         case is DoctorCommand.Type: "doctor"
         case is any KeySubcommand.Type: "keys \(_commandName)"
+        case is any PkiSubcommand.Type: "pki \(_commandName)"
         default: "tokens \(_commandName)"
         }
     }
