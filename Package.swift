@@ -135,7 +135,9 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
+            swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",
