@@ -208,6 +208,9 @@ import Testing
         #expect(unknown.status == 58 && unknown.errors.contains("4711"))
         let wrong = try await MTLSCommand.run(["pki", "client", "alice", "--subject", "alice", "--dir", place.pki])
         #expect(wrong.status == 2 && wrong.errors.contains("RFC 4514"), "\(wrong.errors)")
+        let long = try await MTLSCommand.run(
+            ["pki", "client", String(repeating: "a", count: 65), "--dir", place.pki])
+        #expect(long.status == 2 && long.errors.contains("64 characters"), "\(long.errors)")
     }
 
     @Test func whatWasMadeIsShown() async throws {

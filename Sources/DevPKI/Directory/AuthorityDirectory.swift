@@ -122,6 +122,7 @@ package struct AuthorityDirectory: Sendable {
         passphrase: SecretBytes?, replaces: Bool
     ) throws -> Certificate {
         try requireFree(name, isAuthority: true, replaces: replaces)
+        try LeafRequest.checkCommonName(commonName)
         let key = try PrivateKey.generate(kind)
         let builder = Self.builder(commonName, key.publicKey, period, pathLength)
         let certificate = try builder.sign(issuer: nil, key: key)
@@ -141,6 +142,7 @@ package struct AuthorityDirectory: Sendable {
         guard issuer.certificate.pathLength != 0 else {
             throw LeafRequest.invalid("the authority \"\(issuer.name)\" may have no authority below it (path length 0)")
         }
+        try LeafRequest.checkCommonName(commonName)
         guard name != issuer.name else { throw LeafRequest.invalid("an authority cannot take the place of its issuer") }
         let key = try PrivateKey.generate(kind)
         let certificate = try issuer.sign(Self.builder(commonName, key.publicKey, period, pathLength), file: name)

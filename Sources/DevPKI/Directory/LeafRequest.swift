@@ -37,7 +37,9 @@ package struct LeafRequest: Sendable {
         try check()
         var builder = CertificateBuilder(subject: [], publicKey: key)
         switch subject {
-        case .commonName(let name): builder.subject = [.commonName(name)]
+        case .commonName(let name):
+            try Self.checkCommonName(name)
+            builder.subject = [.commonName(name)]
         case .text(let text):
             do { try DistinguishedName.check(text) } catch { throw Self.invalid("\(error)") }
             builder.subjectText = text
@@ -63,6 +65,14 @@ package struct LeafRequest: Sendable {
         }
         guard period.notBefore < period.notAfter else {
             throw Self.invalid("the certificate would end before it begins")
+        }
+    }
+
+    /// RFC 5280's ub-common-name.
+    static func checkCommonName(_ name: String) throws(MTLSError) {
+        guard (1...64).contains(name.unicodeScalars.count) else {
+            throw invalid(
+                "a common name has 1 to 64 characters", advice: "names of servers may be longer: give --subject")
         }
     }
 

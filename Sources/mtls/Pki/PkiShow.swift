@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 import GnuTLS
 import MTLSClient
 
@@ -14,9 +15,8 @@ struct PkiShow: PkiSubcommand {
     func perform() async throws -> Int32 {
         var (lines, elements): ([String], [JSON]) = ([], [])
         for file in files {
-            var bytes = try Files.read(file)
-            defer { bytes.withUnsafeMutableBytes { SecretBytes.wipe($0) } }
-            do { try Self.describe(bytes, &lines, &elements) } catch {
+            let contents = try Self.read(file)
+            do { try contents.withUnsafeBytes { try Self.describe($0, &lines, &elements) } } catch {
                 throw MTLSError(
                     .identityMalformed, phase: .prepare, fault: .caller, "\"\(file)\" cannot be read: \(error)")
             }
@@ -25,9 +25,28 @@ struct PkiShow: PkiSubcommand {
         return 0
     }
 
-    private static func describe(_ bytes: [UInt8], _ lines: inout [String], _ elements: inout [JSON]) throws {
+    /// Reads what may be a key, of 4 MiB at most, into locked memory.
+    private static func read(_ path: String) throws(FileFailure) -> SecretBytes {
+        let file = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { throw .last(path) }
+        defer { if file != STDIN_FILENO { close(file) } }
+        return try SecretBytes(capacity: 4 << 20) { (memory) throws(FileFailure) in
+            var count = 0
+            while count < memory.count {
+                let result = Glibc.read(file, memory.baseAddress?.advanced(by: count), memory.count - count)
+                if result == 0 { return count }
+                if result < 0, errno != EINTR { throw .last(path) }
+                count += max(0, result)
+            }
+            throw FileFailure(path: path, code: EFBIG)
+        }
+    }
+
+    private static func describe(
+        _ bytes: UnsafeRawBufferPointer, _ lines: inout [String], _ elements: inout [JSON]
+    ) throws {
         if bytes.first == 0x30 {
-            let certificate = try Certificate(der: bytes)
+            let certificate = try Certificate(der: Array(bytes))
             lines += PkiDescription.lines(certificate)
             return elements.append(PkiDescription.json(certificate))
         }
@@ -59,13 +78,11 @@ struct PkiShow: PkiSubcommand {
     }
 
     /// nil when the key is encrypted.
-    private static func publicHalf(_ bytes: [UInt8], _ block: PEM.Block) throws -> PublicKey? {
-        try bytes.withUnsafeBytes { bytes in
-            do throws(PrivateKeyError) {
-                return try PrivateKey.read(pem: UnsafeRawBufferPointer(rebasing: bytes[block.range])).publicKey
-            } catch .passphraseMissing {
-                return nil
-            }
+    private static func publicHalf(_ bytes: UnsafeRawBufferPointer, _ block: PEM.Block) throws -> PublicKey? {
+        do throws(PrivateKeyError) {
+            return try PrivateKey.read(pem: UnsafeRawBufferPointer(rebasing: bytes[block.range])).publicKey
+        } catch .passphraseMissing {
+            return nil
         }
     }
 }

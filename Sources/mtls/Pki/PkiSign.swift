@@ -53,6 +53,12 @@ struct PkiSign: PkiSubcommand {
                 "the request asks for names of a kind that is not certified",
                 advice: "say with --san which names the certificate is to have")
         }
+        if subject == nil, (try? DistinguishedName.check(received.subject)) == nil {
+            throw MTLSError(
+                .requestInvalid, phase: .prepare, fault: .caller,
+                "the subject of the request, \"\(received.subject)\", cannot be certified as it is",
+                advice: "say with --subject which subject the certificate is to have")
+        }
         let leaf = LeafRequest(
             subject: .text(subject ?? received.subject),
             names: san.isEmpty ? received.names : try NameOptions.alternatives(san),

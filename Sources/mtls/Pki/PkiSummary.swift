@@ -18,7 +18,8 @@ struct PkiSummary {
     }
 
     var lines: [String] {
-        var lines = ["made \(certificate.subject), \(certificate.publicKey.forPeople)"]
+        let subject = certificate.subject.isEmpty ? "a certificate without a subject" : certificate.subject
+        var lines = ["made \(subject), \(certificate.publicKey.forPeople)"]
         lines[0] += ", valid until \(Verbose.date(certificate.notAfter))"
         lines += Columns.aligned(files.map { ["  \($0.path)", $0.note] })
         if !next.isEmpty { lines.append("next:") }
