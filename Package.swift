@@ -81,7 +81,8 @@ let package = Package(
         .executableTarget(
             name: "mtls",
             dependencies: [
-                "MTLSClient", "GnuTLS", "PKCS11", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "MTLSClient", "GnuTLS", "PKCS11", "DevPKI",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
             swiftSettings: settings),
@@ -119,7 +120,7 @@ let package = Package(
         .testTarget(
             name: "mtlsTests",
             dependencies: [
-                "mtls", "MTLSClient", "GnuTLS", "PKCS11",
+                "mtls", "MTLSClient", "GnuTLS", "PKCS11", "DevPKI",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
             ],
@@ -134,7 +135,9 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings),
-        .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
+        .testTarget(
+            name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
+            swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",

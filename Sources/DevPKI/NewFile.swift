@@ -29,7 +29,7 @@ enum NewFile {
 
     private static func failure(_ path: String) -> MTLSError {
         MTLSError(
-            MTLSError.Code(rawValue: "file.unwritable"), phase: .prepare, fault: .caller,
+            .fileUnwritable, phase: .prepare, fault: .caller,
             "cannot write \(path): \(String(cString: strerror(errno)))",
             advice: "make the directory first, and see that it can be written to")
     }

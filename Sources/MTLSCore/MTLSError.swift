@@ -141,6 +141,15 @@ extension MTLSError.Code {
     /// The server asked for a client certificate and none could be sent.
     public static let identityUnusable = Self("identity.unusable")
 
+    /// A file that is to be made is there already.
+    public static let fileExists = Self("file.exists")
+    /// A file cannot be written.
+    public static let fileUnwritable = Self("file.unwritable")
+    /// There is no such authority in the directory of a development PKI.
+    public static let authorityMissing = Self("pki.authorityMissing")
+    /// The authorities of a development PKI have issued no such certificate.
+    public static let certificateUnknown = Self("pki.certificateUnknown")
+
     /// The token's URI breaks the rules of RFC 7512.
     public static let tokenURIInvalid = Self("token.uriInvalid")
     /// The PKCS#11 module is missing or cannot be loaded.

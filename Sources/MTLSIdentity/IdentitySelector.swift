@@ -22,7 +22,10 @@ package enum IdentitySelector {
             advice: "configure an identity whose key and issuer the server accepts")
     }
 
-    private static func refusal(_ candidate: ClientIdentity, _ request: CertificateRequest, isOnly: Bool) -> String? {
+    /// Why `candidate` cannot be shown; nil when it can.
+    package static func refusal(
+        _ candidate: ClientIdentity, _ request: CertificateRequest, isOnly: Bool
+    ) -> String? {
         let key = candidate.certifiedKey.publicKey
         if !request.schemes.isEmpty,
             !request.schemes.contains(where: { request.accepts($0, by: key) && candidate.supports($0) })

@@ -36,7 +36,8 @@ enum ExitStatus {
     private static func of(family error: MTLSError) -> Int32 {
         switch error.code.rawValue.prefix(while: { $0 != "." }) {
         case "timeout": 28
-        case "identity", "token": identity
+        case "identity", "token", "pki": identity
+        case "file": writeFailed
         case "tls": 60
         default: error.phase == .connect ? 7 : 56
         }

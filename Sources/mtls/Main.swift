@@ -12,7 +12,10 @@ struct MTLS: AsyncParsableCommand {
         discussion:
             "Without a subcommand it makes requests: 'mtls https://api.example' is 'mtls request https://api.example'.",
         version: version,
-        subcommands: [RequestCommand.self, TokensCommand.self, KeysCommand.self, DoctorCommand.self],
+        subcommands: [
+            RequestCommand.self, ProbeCommand.self, PkiCommand.self, TokensCommand.self, KeysCommand.self,
+            DoctorCommand.self,
+        ],
         defaultSubcommand: RequestCommand.self)
 }
 

@@ -20,7 +20,8 @@ struct RequestCommand: AsyncParsableCommand {
 
             Secrets are never given on the command line: name the file or the variable that holds them.
 
-            Other commands: mtls tokens (what there is), mtls keys (make and delete), mtls doctor (what is wrong).
+            Other commands: mtls pki (certificates for development), mtls tokens (what there is), mtls keys (make and \
+            delete), mtls doctor (what is wrong with an identity), mtls probe (what a server asks for).
             'mtls help <command>' tells more.
             """)
 

@@ -15,9 +15,11 @@ struct NameOptions: ParsableArguments {
             valueName: "name"))
     var san: [String] = []
 
-    func alternatives() throws(UsageError) -> AlternativeNames {
+    func alternatives() throws(UsageError) -> AlternativeNames { try Self.alternatives(san) }
+
+    static func alternatives(_ texts: [String]) throws(UsageError) -> AlternativeNames {
         var names = AlternativeNames()
-        for text in san { try Self.add(text, to: &names) }
+        for text in texts { try add(text, to: &names) }
         return names
     }
 

@@ -41,7 +41,9 @@ extension TokenCommand {
     private static var path: String {
         switch Self.self {
         case is DoctorCommand.Type: "doctor"
+        case is ProbeCommand.Type: "probe"
         case is any KeySubcommand.Type: "keys \(_commandName)"
+        case is any PkiSubcommand.Type: "pki \(_commandName)"
         default: "tokens \(_commandName)"
         }
     }
