@@ -290,7 +290,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
             .init(
                 method: job.head.method, errorCode: error.code, isReused: isReused,
                 sawResponse: machine?.sawResponse ?? true, wroteRequest: machine?.wroteRequest ?? true,
-                isBodyReplayable: true, isRetry: job.wasRetried))
+                isBodyReplayable: true, isRetry: job.wasRetried, isResumed: handshake?.isResumed ?? false))
         return decision == .retry
     }
 

@@ -196,6 +196,8 @@ final class ConnectionPool {
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
             connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
             try handler.install(on: made.channel)
+            // Tickets come by themselves, and so does the server's end.
+            made.channel.read()
         } catch {
             connections[id] = nil
             made.channel.close(promise: nil)
