@@ -228,7 +228,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             cipherSuite: session.cipherSuite ?? "unknown",
             group: session.group,
             serverSignatureAlgorithm: session.serverSignatureAlgorithm,
-            clientSignatureAlgorithm: session.shownCertificate == nil ? nil : session.clientSignatureAlgorithm,
+            clientSignatureAlgorithm: session.clientSignatureAlgorithm,
             applicationProtocol: session.applicationProtocol,
             isResumed: session.isResumed,
             clientCertificate: session.shownCertificate,

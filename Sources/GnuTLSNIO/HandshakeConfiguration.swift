@@ -48,7 +48,7 @@ public struct HandshakeSummary: Sendable {
     public let cipherSuite: String
     /// The group of the key exchange, such as `X25519`.
     public let group: String?
-    /// How the server signed, such as `ECDSA-SECP256R1-SHA256`; in a resumed session, in the full handshake.
+    /// How the server signed, such as `ECDSA-SECP256R1-SHA256`; nil in a resumed session, where nobody signs.
     public let serverSignatureAlgorithm: String?
     /// How the client signed, likewise; nil where it showed no certificate.
     public let clientSignatureAlgorithm: String?

@@ -93,14 +93,18 @@ extension TLSSession {
     /// The group of the key exchange, as GnuTLS names it.
     package var group: String? { gnutls_group_get_name(gnutls_group_get(handle)).map { String(cString: $0) } }
 
-    /// How the server signed in the full handshake, as GnuTLS names it.
-    package var serverSignatureAlgorithm: String? { Self.name(gnutls_sign_algorithm_get(handle)) }
+    /// How the server signed, as GnuTLS names it; nil in a resumed session.
+    package var serverSignatureAlgorithm: String? { name(gnutls_sign_algorithm_get(handle)) }
 
-    /// Likewise the client; nil when it signed nothing.
-    package var clientSignatureAlgorithm: String? { Self.name(gnutls_sign_algorithm_get_client(handle)) }
+    /// Likewise the client; nil when it showed no certificate.
+    package var clientSignatureAlgorithm: String? {
+        let hasSigned = context.role == .client ? gnutls_certificate_get_ours(handle) != nil : !peerChain.isEmpty
+        return hasSigned ? name(gnutls_sign_algorithm_get_client(handle)) : nil
+    }
 
-    private static func name(_ algorithm: Int32) -> String? {
-        gnutls_sign_get_name(gnutls_sign_algorithm_t(rawValue: UInt32(max(0, algorithm)))).map { String(cString: $0) }
+    private func name(_ algorithm: Int32) -> String? {
+        guard !isResumed else { return nil }
+        return gnutls_sign_get_name(gnutls_sign_algorithm_t(rawValue: UInt32(max(0, algorithm)))).map { String(cString: $0) }
     }
 
     package var isResumed: Bool { gnutls_session_is_resumed(handle) != 0 }
