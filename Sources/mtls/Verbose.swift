@@ -8,7 +8,8 @@ enum Verbose {
     static func lines(_ handshake: HandshakeSummary, isVerified: Bool) -> [String] {
         var lines = [
             "\(handshake.version.rawValue), \(handshake.cipherSuite), "
-                + (handshake.group.map { "\($0), " } ?? "") + (handshake.isResumed ? "resumed" : "full handshake") + " in \(handshake.duration.forPeople)",
+                + (handshake.group.map { "\($0), " } ?? "") + (handshake.isResumed ? "resumed" : "full handshake")
+                + " in \(handshake.duration.forPeople)",
             handshake.applicationProtocol.map { "ALPN: server accepted \($0)" } ?? "ALPN: server chose no protocol",
         ]
         if let server = handshake.peerChain.first {

@@ -23,7 +23,10 @@ import Testing
         var signatures: Int { module.count(of: "C_Sign") }
 
         func client(_ url: String, _ tls: TLSSettings = TLSSettings()) async throws -> Client {
-            try await Client(url, identity: identity, trust: Parties.ready().trust, tls: tls)
+            var settings = ClientSettings()
+            settings.timeouts = Timeouts(wait: nil, handshake: .seconds(120))
+            return try await Client(
+                url, identity: identity, trust: Parties.ready().trust, tls: tls, settings: settings)
         }
     }
 
@@ -78,6 +81,15 @@ import Testing
         let client = try await counted.client(server.url)
         try await Self.burst(client)
         #expect(1...2 ~= counted.signatures)
+        await client.shutdown()
+    }
+
+    @Test func aSessionIsResumedByItsIdentifierToo() async throws {
+        let counted = try await Counted()
+        let server = try await OpenSSLServer(.v1_2, listsIssuers: true, mode: "-www", tickets: 0)
+        let client = try await counted.client(server.url)
+        for _ in 1...5 { #expect(try await client.get().text().contains("CN=counted")) }
+        #expect(counted.signatures == 1)
         await client.shutdown()
     }
 

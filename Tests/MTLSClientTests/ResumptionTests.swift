@@ -98,7 +98,9 @@ import Testing
         return outcomes
     }
 
-    private func connector(_ identity: Identity?, to server: MTLSServer, tls: TLSSettings = TLSSettings()) -> TLSConnector {
+    private func connector(_ identity: Identity?, to server: MTLSServer, tls: TLSSettings = TLSSettings())
+        -> TLSConnector
+    {
         let port = server.port
         return TLSConnector(
             identity: identity, trust: world.trust, settings: tls,

@@ -91,7 +91,9 @@ extension TLSSession {
     }
 
     /// The group of the key exchange, as GnuTLS names it.
-    package var group: String? { gnutls_group_get_name(gnutls_group_get(handle)).map { String(cString: $0) } }
+    package var group: String? {
+        gnutls_group_get_name(gnutls_group_get(handle)).map { String(cString: $0) }
+    }
 
     /// How the server signed, as GnuTLS names it; nil in a resumed session.
     package var serverSignatureAlgorithm: String? { name(gnutls_sign_algorithm_get(handle)) }
@@ -104,7 +106,8 @@ extension TLSSession {
 
     private func name(_ algorithm: Int32) -> String? {
         guard !isResumed else { return nil }
-        return gnutls_sign_get_name(gnutls_sign_algorithm_t(rawValue: UInt32(max(0, algorithm)))).map { String(cString: $0) }
+        let name = gnutls_sign_get_name(gnutls_sign_algorithm_t(rawValue: UInt32(max(0, algorithm))))
+        return name.map { String(cString: $0) }
     }
 
     package var isResumed: Bool { gnutls_session_is_resumed(handle) != 0 }

@@ -30,6 +30,12 @@ extension TLSSession {
         var lifetime: Duration?
     }
 
+    /// What a resumed session takes over. Its secret is not among that: GnuTLS has it.
+    struct Offer {
+        let peerChain: [[UInt8]]
+        let shown: CertifiedKey?
+    }
+
     /// Offers `session` to the server, which may decline: then a full handshake is made. Before the first step.
     ///
     /// - Returns: Whether it is offered: GnuTLS may not be able to use it.
@@ -37,7 +43,7 @@ extension TLSSession {
     package func offer(_ session: ResumableSession) -> Bool {
         let result = session.state.withUnsafeBytes { gnutls_session_set_data(handle, $0.baseAddress, $0.count) }
         guard result >= 0 else { return false }
-        offered = session
+        offered = Offer(peerChain: session.peerChain, shown: session.shown)
         return true
     }
 
@@ -82,7 +88,8 @@ extension TLSSession {
         let message = UInt32(GNUTLS_HANDSHAKE_NEW_SESSION_TICKET.rawValue)
         gnutls_handshake_set_hook_function(handle, message, GNUTLS_HOOK_BOTH) { handle, _, when, _, body in
             guard let handle, let session = TLSSession.of(gnutls_session_get_ptr(handle)) else { return 0 }
-            if when == UInt32(bitPattern: GNUTLS_HOOK_POST) { session.ticketWasRead() } else { session.ticketCame(body) }
+            let isRead = when == UInt32(bitPattern: GNUTLS_HOOK_POST)
+            if isRead { session.ticketWasRead() } else { session.ticketCame(body) }
             return 0
         }
     }

@@ -53,8 +53,8 @@ package final class TLSSession {
     /// Whether an external key has signed: the handshake asks for no other signature.
     package internal(set) var hasSigned = false
     var hasSaidClose = false
-    /// The session that the client asked the server to resume.
-    var offered: ResumableSession?
+    /// What belongs to the session that the client asked the server to resume.
+    var offered: Offer?
     /// Sessions that the server gave and nobody has taken yet.
     var given: [ResumableSession] = []
     var ticket: Ticket?

@@ -139,7 +139,7 @@ final class ResumptionAttempt: Sendable {
     }
 
     /// The server shows its certificate.
-    func isFull() { state.withLock { $0.isFull = true } }
+    func makesFullHandshake() { state.withLock { $0.isFull = true } }
 
     private var isBrokenOffOverSession: Bool { state.withLock { $0.isOffered && !$0.isFull } }
 
@@ -177,6 +177,7 @@ final class ResumptionAttempt: Sendable {
     private func established(_ summary: HandshakeSummary, _ sessions: [ResumableSession]) {
         let declined = state.withLock { state in
             state.isResumed = summary.isResumed
+            defer { state.entry = nil }
             return summary.isResumed ? nil : state.entry?.session
         }
         if !summary.isResumed { renew() }
@@ -244,7 +245,6 @@ extension MTLSError {
     fileprivate var failure: HandshakeCoalescing.Failure {
         switch (phase, code) {
         case (_, .cancelled): .other
-        case (_, .clientCertificateRejected), (_, .clientCertificateRequired): .permanent(self)
         case (.resolve, _), (.connect, _), (.proxy, _), (_, .timeoutHandshake): .unreachable
         default: isPermanent ? .permanent(self) : .other
         }

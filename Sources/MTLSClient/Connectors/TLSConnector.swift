@@ -101,7 +101,7 @@ public struct TLSConnector: Connector {
         func configuration(_ timeouts: Timeouts, _ attempt: ResumptionAttempt) -> HandshakeConfiguration {
             let peer = endpoint.description
             var configuration = HandshakeConfiguration(context: tls, peerName: peer) { [judge] chain, later in
-                attempt.isFull()
+                attempt.makesFullHandshake()
                 return judge(chain, later)
             }
             configuration.serverName = name

@@ -273,7 +273,8 @@ extension MTLSError {
         switch phase {
         case .prepare, .identity, .trust, .verify, .sign: true
         case .handshake: fault == .caller
-        default: code == .connectionInsecure
+        // The server's verdict on our certificate, which may come after the handshake.
+        default: [.connectionInsecure, .clientCertificateRejected, .clientCertificateRequired].contains(code)
         }
     }
 }
