@@ -86,7 +86,7 @@ import Testing
 
     /// One server for all names and ports, so that it would resume whatever it is offered.
     private func outcomes(
-        of connectors: [TLSConnector], _ urls: [String], tickets: Int = 1
+        of connectors: [TLSConnector], _ urls: [String]
     ) async throws -> [(isResumed: Bool, body: String)] {
         var outcomes: [(Bool, String)] = []
         for (connector, url) in zip(connectors, urls) {

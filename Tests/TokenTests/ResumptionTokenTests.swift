@@ -3,6 +3,7 @@ import DevPKI
 import GnuTLS
 import MTLSClient
 import MTLSTestKit
+import Synchronization
 import Testing
 
 /// How often a token signs when sessions are resumed. The server closes each connection after its response.
@@ -41,6 +42,33 @@ import Testing
         #expect(failures(outcomes) == [])
         #expect(world.counting.count(of: "C_Sign") <= 2)
         await client.shutdown()
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func aServerThatForgotTheSessionGetsASignatureOnTheTokensLane(version: TLSVersion) async throws {
+        let (world, other) = (try await Self.world(version), try await Self.world(version))
+        let restarted = try await MTLSServer(
+            identity: world.authority.issue(.server(names: ["localhost"])), clients: .required,
+            trusting: [world.authority.root], versions: version...version, resumes: true)
+        let port = Mutex(world.server.port)
+        let client = try Client(
+            "https://localhost",
+            connector: TLSConnector(
+                identity: world.identity, trust: world.trust,
+                over: TCPConnector { _ in Endpoint("127.0.0.1", port.withLock { $0 }) }))
+        _ = try await client.get()
+        port.withLock { $0 = restarted.port }
+        let held = world.counting.block("C_Sign")
+        async let response = client.get()
+        for await _ in held { break }
+        // The signature takes its time, and the loop does not: others are served meanwhile.
+        let unhindered = try other.client()
+        #expect(try await unhindered.get().status == .ok)
+        world.counting.unblock("C_Sign")
+        #expect(try await response.connection.handshake?.isResumed == false)
+        #expect(world.counting.count(of: "C_Sign") == 2)
+        await client.shutdown()
+        await unhindered.shutdown()
     }
 
     @Test func withoutCoalescingABurstCostsASignatureForEachConnection() async throws {

@@ -20,7 +20,6 @@ final class ResumptionAttempt: Sendable {
         var isOffered = false
         /// Whether the server showed its certificate, as it does in a full handshake alone.
         var isFull = false
-        var isCoalescing = false
         var isResumed = false
         var wait = Wait.none
     }
@@ -52,11 +51,10 @@ final class ResumptionAttempt: Sendable {
 
     // MARK: Waiting
 
-    func start(_ generation: Int, _ entry: SessionStore.Cache.Entry?, isCoalescing: Bool) {
+    func start(_ generation: Int, _ entry: SessionStore.Cache.Entry?) {
         state.withLock { state in
             state.generation = generation
             state.entry = entry
-            state.isCoalescing = isCoalescing
         }
     }
 

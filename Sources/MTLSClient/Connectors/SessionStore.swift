@@ -70,7 +70,7 @@ final class SessionStore: Sendable {
         let isCoalescing = policy.isCoalescing && candidates.contains { $0.certifiedKey.lane != nil }
         let waits = change(isCoalescing ? attempt.group : nil, loop) { state, action in
             let (generation, entry) = state.enter(attempt)
-            attempt.start(generation, entry, isCoalescing: isCoalescing)
+            attempt.start(generation, entry)
             guard isCoalescing else { return false }
             var group = state.groups[attempt.group] ?? HandshakeCoalescing()
             defer { state.groups[attempt.group] = group }
@@ -130,7 +130,7 @@ extension SessionStore.State {
         for id in action.resume + action.proceed {
             guard let attempt = waiting.removeValue(forKey: id) else { continue }
             let (generation, entry) = enter(attempt)
-            attempt.start(generation, entry, isCoalescing: true)
+            attempt.start(generation, entry)
             if entry == nil { groups[attempt.group]?.hasNoSession(id) } else { groups[attempt.group]?.resumes(id) }
             turns.append(Turn(attempt: attempt, result: .success(())))
         }

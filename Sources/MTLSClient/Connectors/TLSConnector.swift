@@ -38,7 +38,8 @@ public struct TLSSettings: Sendable, Hashable {
 /// Makes TLS connections over those of another connector.
 ///
 /// The server's certificate is verified inside the handshake, before anything is signed. A key in a token signs on a
-/// thread of the token's own, never on the event loop.
+/// thread of the token's own, never on the event loop. Copies of a connector share its sessions, see ``ResumptionPolicy``;
+/// connectors that were made apart share nothing.
 public struct TLSConnector: Connector {
     private let identity: Identity?
     private let settings: TLSSettings
