@@ -172,7 +172,9 @@ let package = Package(
         .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: settings),
         .testTarget(
             name: "InteropTests",
-            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "mtls"],
+            dependencies: [
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls",
+            ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.
         .testTarget(

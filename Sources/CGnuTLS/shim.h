@@ -29,4 +29,14 @@ static inline unsigned cgnutls_profile_to_vflags(gnutls_certificate_verification
     return GNUTLS_PROFILE_TO_VFLAGS(profile);
 }
 
+/* IANA's name of the cipher suite; NULL before GnuTLS 3.7.4, which Ubuntu 22.04 has not. */
+static inline const char *cgnutls_ciphersuite_name(gnutls_session_t session) {
+#if GNUTLS_VERSION_NUMBER >= 0x030704
+    return gnutls_ciphersuite_get(session);
+#else
+    (void)session;
+    return NULL;
+#endif
+}
+
 #endif

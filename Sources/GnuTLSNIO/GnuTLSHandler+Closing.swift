@@ -50,6 +50,11 @@ extension GnuTLSHandler {
             context?.fireUserInboundEventTriggered(TruncationEvent())
         } else {
             let error = explain(failure)
+            if case .open = state, !hasReceived, case .alert? = (failure as? TLSFailure)?.kind,
+                let rejection = error as? MTLSError
+            {
+                configuration.observe?(.rejected(rejection))
+            }
             if case .onLane = state {} else { flushTransport() }
             end(with: error)
             context?.fireErrorCaught(error)

@@ -34,6 +34,7 @@ extension GnuTLSHandler {
         func pass() {
             guard plaintext.readableBytes > 0 else { return }
             readIsWanted = false
+            noteArrival()
             context.fireChannelRead(wrapInboundOut(plaintext))
             plaintext = context.channel.allocator.buffer(capacity: 0)
         }
@@ -47,12 +48,14 @@ extension GnuTLSHandler {
                     break reading
                 }
             } catch {
+                reportSessions()
                 flushTransport()
                 pass()
                 context.fireChannelReadComplete()
                 return fail(error)
             }
         }
+        reportSessions()
         // Reading may have answered something: a wish to renegotiate is declined.
         flushTransport()
         pass()
@@ -63,6 +66,19 @@ extension GnuTLSHandler {
             return close(context: context, mode: .all, promise: nil)
         }
         if readIsWanted { context.read() }
+    }
+
+    /// Passes on the sessions that came in what was decrypted.
+    func reportSessions() {
+        guard let observe = configuration.observe, let session else { return }
+        for given in session.takeGivenSessions() { observe(.given(given)) }
+    }
+
+    private func noteArrival() {
+        guard !hasReceived else { return }
+        hasReceived = true
+        reportSessions()
+        configuration.observe?(.answered)
     }
 
     // MARK: Writing

@@ -67,6 +67,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var waitingInput: [ByteBuffer] = []
     private var inputEnded = false
     var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
+    /// Whether the peer has sent data.
+    var hasReceived = false
     /// Whether somebody behind this handler waits for plaintext.
     var readIsWanted = false
 
@@ -101,6 +103,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
                 context: configuration.context, transport: transport, serverName: configuration.serverName,
                 clientCertificate: configuration.clientCertificate)
             session.choose = configuration.choose
+            if let resuming = configuration.resuming { session.offer(resuming) }
             self.session = session
             self.transport = transport
         } catch {
@@ -223,15 +226,19 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         let summary = HandshakeSummary(
             version: version,
             cipherSuite: session.cipherSuite ?? "unknown",
+            group: session.group,
+            serverSignatureAlgorithm: session.serverSignatureAlgorithm,
+            clientSignatureAlgorithm: session.clientSignatureAlgorithm,
             applicationProtocol: session.applicationProtocol,
             isResumed: session.isResumed,
             clientCertificate: session.shownCertificate,
-            peerAskedForCertificate: session.wasAskedForCertificate,
+            peerAskedForCertificate: session.wasAskedForCertificate || session.shownCertificate != nil,
             peerChain: session.peerChain.compactMap { try? Certificate(der: $0) },
             duration: .now - started,
             signatureDuration: session.timeToSign,
             requestedServerName: session.requestedServerName,
-            isKeyExternal: session.chosen?.lane != nil)
+            isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
+        configuration.observe?(.established(summary, session.takeGivenSessions()))
         completion.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))

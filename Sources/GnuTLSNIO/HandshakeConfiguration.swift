@@ -18,6 +18,10 @@ package struct HandshakeConfiguration {
     package var lane: (any SigningLane)?
     /// Judges the peer's certificates.
     package var judge: Judge
+    /// The session to resume. Whoever sets it has judged its chain by ``judge``.
+    package var resuming: ResumableSession?
+    /// Told, on the event loop, what concerns resumption.
+    package var observe: ((ResumptionEvent) -> Void)?
     /// The time for the handshake without the signature; nil for no limit.
     package var handshakeTimeout: Duration?
     /// The time for the steps on the lane; nil for no limit.
@@ -40,17 +44,24 @@ package struct HandshakeConfiguration {
 public struct HandshakeSummary: Sendable {
     /// The version agreed on.
     public let version: TLSVersion
-    /// The cipher suite, group and signature, as GnuTLS describes them.
+    /// The cipher suite, by IANA's name where GnuTLS knows it, such as `TLS_AES_256_GCM_SHA384`.
     public let cipherSuite: String
+    /// The group of the key exchange, such as `X25519`.
+    public let group: String?
+    /// How the server signed, such as `ECDSA-SECP256R1-SHA256`; nil in a resumed session, where nobody signs.
+    public let serverSignatureAlgorithm: String?
+    /// How the client signed, likewise; nil where it showed no certificate.
+    public let clientSignatureAlgorithm: String?
     /// The application protocol that ALPN agreed on (RFC 7301).
     public let applicationProtocol: String?
     /// Whether an earlier session was resumed, so that nothing was signed.
     public let isResumed: Bool
-    /// The certificate that was shown to the peer; nil where it did not ask, or none was configured.
+    /// The certificate that was shown to the peer; nil where it did not ask, or none was configured. In a resumed session
+    /// the one that was shown in the full handshake, by which the peer knows the client still.
     public let clientCertificate: Certificate?
     /// Whether the peer asked for a certificate.
     public let peerAskedForCertificate: Bool
-    /// The peer's certificates as it sent them, the leaf first.
+    /// The peer's certificates as it sent them, the leaf first; in a resumed session, in the full handshake.
     public let peerChain: [Certificate]
     /// From the first message to the last, the time for the signature included.
     public let duration: Duration

@@ -9,7 +9,7 @@ extension MTLSError {
     ///     only then.
     ///   - session: The session, if it may be looked at.
     static func tls(_ failure: TLSFailure, peer: String, isEstablished: Bool, session: TLSSession?) -> MTLSError {
-        let shown = session?.chosen
+        let shown = session?.shown ?? session?.chosen
         let phase: Phase = isEstablished ? .response : .handshake
         let subject = shown?.chain.first.map { "\"\($0.subject)\"" } ?? "the configured identity"
         switch failure.kind {
@@ -76,7 +76,8 @@ extension MTLSError {
         // In the server's role, ours is not the client certificate.
         guard let session, session.context.role == .client else { return false }
         // Under TLS 1.2 OpenSSL calls a missing certificate a handshake_failure, GnuTLS a decode_error.
-        let isMissing = [40, 50].contains(alert.number) && session.wasAskedForCertificate && session.chosen == nil
+        let hasNone = session.shown == nil && session.chosen == nil
+        let isMissing = [40, 50].contains(alert.number) && session.wasAskedForCertificate && hasNone
         return alert.concernsCertificate || isMissing
     }
 }

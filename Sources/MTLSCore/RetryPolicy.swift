@@ -4,6 +4,9 @@ package import HTTPTypes
 ///
 /// A server may close an idle connection at the moment at which a request is sent. Only that is mended here: what fails
 /// on a new connection, or by a limit, a cancellation or a refusal, would fail again or was wanted so.
+///
+/// Likewise a server may let a TLS session be resumed and then reject the connection by an alert, because it thinks
+/// otherwise of the client's certificate by now, or has lost what the session needs: a full handshake tells.
 package enum RetryPolicy {
     /// What is known of the request that failed.
     package struct Attempt: Sendable {
@@ -11,6 +14,8 @@ package enum RetryPolicy {
         package var errorCode: MTLSError.Code
         /// Whether the connection had served a request before.
         package var isReused: Bool
+        /// Whether the connection resumed a TLS session.
+        package var isResumed: Bool
         /// Whether any byte of a response came, an interim one included.
         package var sawResponse: Bool
         /// Whether any byte of the request may have left.
@@ -22,11 +27,12 @@ package enum RetryPolicy {
 
         package init(
             method: HTTPRequest.Method, errorCode: MTLSError.Code, isReused: Bool, sawResponse: Bool,
-            wroteRequest: Bool, isBodyReplayable: Bool, isRetry: Bool
+            wroteRequest: Bool, isBodyReplayable: Bool, isRetry: Bool, isResumed: Bool = false
         ) {
             self.method = method
             self.errorCode = errorCode
             self.isReused = isReused
+            self.isResumed = isResumed
             self.sawResponse = sawResponse
             self.wroteRequest = wroteRequest
             self.isBodyReplayable = isBodyReplayable
@@ -46,10 +52,14 @@ package enum RetryPolicy {
 
     package static func decide(_ attempt: Attempt) -> Decision {
         if attempt.isRetry { return .fail(.alreadyRetried) }
-        guard attempt.errorCode == .responseEmpty || attempt.errorCode == .connectionLost else {
+        switch attempt.errorCode {
+        case .responseEmpty, .connectionLost:
+            if !attempt.isReused { return .fail(.connectionWasNew) }
+        case .clientCertificateRejected, .clientCertificateRequired, .tlsFailed:
+            if attempt.isReused || !attempt.isResumed { return .fail(.errorIsFinal) }
+        default:
             return .fail(.errorIsFinal)
         }
-        if !attempt.isReused { return .fail(.connectionWasNew) }
         if attempt.sawResponse { return .fail(.responseBegan) }
         if !attempt.isBodyReplayable { return .fail(.bodyIsGone) }
         if attempt.wroteRequest, !attempt.method.isIdempotent { return .fail(.notIdempotent) }

@@ -13,6 +13,10 @@ public final class ClientIdentity: Sendable {
     /// Whether the key is in a token, so that each full handshake costs a signature there.
     public let isInToken: Bool
 
+    /// SHA-256 of the leaf, its public key and ``source``: the same for the same identity however often it is loaded,
+    /// another after its certificate or key was replaced.
+    package let fingerprint: [UInt8]
+
     /// The certificate chain, the leaf first.
     public var chain: [Certificate] { certifiedKey.chain }
 
@@ -23,6 +27,9 @@ public final class ClientIdentity: Sendable {
         self.certifiedKey = certifiedKey
         self.source = source
         self.isInToken = isInToken
+        let key = (try? certifiedKey.publicKey.keyID()) ?? []
+        let all = (certifiedKey.chain.first?.der ?? []) + key + Array(source.utf8)
+        fingerprint = (try? HashAlgorithm.sha256.hash(of: all)) ?? all
     }
 
     /// Whether the key can sign in TLS 1.3, which has done with RSASSA-PKCS1-v1_5 (RFC 8446 §4.2.3).

@@ -1,6 +1,7 @@
 public import GnuTLS
 import MTLSCore
 import PKCS11
+import Synchronization
 
 /// A private key that lives elsewhere: in a key management service, with a remote signer, in an enclave.
 ///
@@ -80,6 +81,7 @@ final class RemoteSigner: ExternalSigner {
     let lane: any SigningLane
     private let key: any SigningKey
     private let subject: String
+    private let failures = Atomic(0)
 
     init(key: any SigningKey, subject: String) {
         self.key = key
@@ -88,6 +90,9 @@ final class RemoteSigner: ExternalSigner {
     }
 
     var publicKey: PublicKey { key.publicKey }
+
+    /// Each failure begins another: the key may have been withdrawn.
+    var epoch: KeyEpoch { KeyEpoch(refusals: failures.load(ordering: .relaxed)) }
 
     func supports(_ scheme: SignatureScheme) -> Bool {
         publicKey.schemes.contains(scheme) && key.schemes.contains(scheme)
@@ -121,9 +126,9 @@ final class RemoteSigner: ExternalSigner {
     private func answer(_ input: KeyInput, _ scheme: SignatureScheme) throws(MTLSError) -> [UInt8] {
         do {
             return try BlockingWork.wait { [key] in try await key.sign(input, scheme: scheme) }
-        } catch let error as MTLSError {
-            throw error
         } catch {
+            failures.add(1, ordering: .relaxed)
+            if let error = error as? MTLSError { throw error }
             throw MTLSError(
                 .tokenFailed, phase: .sign, fault: .token, "the signing key of \"\(subject)\" failed: \(error)",
                 underlying: error)

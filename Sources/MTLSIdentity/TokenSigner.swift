@@ -28,6 +28,8 @@ final class TokenSigner: ExternalSigner {
 
     var lane: any SigningLane { ThreadLane(lane: key.token.lane) }
 
+    var epoch: KeyEpoch { KeyEpoch(losses: key.token.losses, refusals: key.token.refusals) }
+
     func supports(_ scheme: SignatureScheme) -> Bool {
         publicKey.schemes.contains(scheme) && mechanism(for: scheme) != nil
     }

@@ -40,18 +40,20 @@ public final class MTLSServer: Sendable {
     ///   - trusting: The anchors for clients' certificates. Their names are listed in its certificate requests.
     ///   - versions: The versions of TLS that it accepts.
     ///   - priority: Appended to the system's GnuTLS priority string.
+    ///   - resumes: Whether it gives tickets (RFC 5077, RFC 8446 §4.6.1), by which later connections resume the session
+    ///     of an earlier one, with the client's certificate of then.
     ///   - respond: Answers requests, each on Swift's thread pool.
     /// - Throws: `GnuTLSError` for what GnuTLS refuses, or an `IOError`.
     public init(
         identity: IssuedIdentity, clients: Clients, trusting anchors: [Certificate] = [],
-        versions: ClosedRange<TLSVersion> = .v1_2 ... .v1_3, priority: String? = nil,
+        versions: ClosedRange<TLSVersion> = .v1_2 ... .v1_3, priority: String? = nil, resumes: Bool = false,
         respond: @escaping @Sendable (ServerRequest) async -> ServerAnswer = { _ in .response() }
     ) async throws {
         let context = try TLSContext(
             role: .server,
             options: TLSOptions(
                 minimumVersion: versions.lowerBound, maximumVersion: versions.upperBound,
-                applicationProtocols: ["http/1.1"], priority: priority),
+                applicationProtocols: ["http/1.1"], priority: priority, resumesSessions: resumes),
             acceptedIssuers: anchors)
         let key = try CertifiedKey(chain: identity.chain, key: .software(identity.privateKey))
         let policy = ClientPolicy(clients: clients, trust: try TrustList(anchors: anchors))
@@ -72,6 +74,10 @@ public final class MTLSServer: Sendable {
                     configuration.handshakeTimeout = .seconds(30)
                     let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
                     completion.futureResult.whenFailure { journal.handshakeFailed($0) }
+                    completion.futureResult.whenSuccess { summary in
+                        // A resumed session asks for no verdict.
+                        if summary.isResumed { _ = policy.judge(summary.peerChain.map(\.der), verdict) }
+                    }
                     let handler = GnuTLSHandler(configuration: configuration, completion: completion)
                     let sync = channel.pipeline.syncOperations
                     try sync.addHandler(handler)

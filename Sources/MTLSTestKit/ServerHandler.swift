@@ -106,7 +106,7 @@ final class ServerHandler: ChannelInboundHandler {
             body: Bytes(body),
             client: ServerClient(
                 certificate: certificate, authorized: certificate != nil && refusal == nil, reason: reason,
-                version: summary.version, serverName: summary.requestedServerName),
+                version: summary.version, isResumed: summary.isResumed, serverName: summary.requestedServerName),
             connection: connection, number: count)
     }
 

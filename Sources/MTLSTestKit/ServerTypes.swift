@@ -30,6 +30,8 @@ public struct ServerClient: Sendable {
     public let reason: String?
     /// The version of TLS.
     public let version: TLSVersion
+    /// Whether the client resumed an earlier session, in which it had shown its certificate.
+    public let isResumed: Bool
     /// The name that it asked for by SNI.
     public let serverName: String?
 }

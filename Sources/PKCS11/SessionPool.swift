@@ -1,4 +1,5 @@
 import CP11Kit
+import Synchronization
 
 /// How long sessions live.
 package struct SessionPolicy: Sendable {
@@ -39,6 +40,8 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
     private var refused: ContinuousClock.Instant?
     private var policy = SessionPolicy()
     private var anchor: Session?
+    /// How often the token was found to be lost. Answers at once, whatever the token is doing.
+    let losses = Atomic(0)
     private let mayAnchor: Bool
 
     init(_ module: PKCS11Module, _ found: SlotWithToken, limit: Int) {
@@ -136,6 +139,7 @@ final class SessionPool: @unchecked Sendable {  // safe: what is mutable is guar
         monitor.lock()
         defer { monitor.unlock() }
         guard lost == currentGeneration else { return }
+        losses.add(1, ordering: .relaxed)
         if let session {
             session.close()
             session.condition = .gone

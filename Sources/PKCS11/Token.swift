@@ -1,4 +1,5 @@
 import CP11Kit
+import Synchronization
 
 /// A token: one object for each in the process, so that the login, the refused PINs and the sessions are known to all.
 ///
@@ -49,6 +50,11 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
 
     /// The number of the slot in which the token was found. It may be in another one by now.
     package var slotWhenFound: UInt { slot.id }
+
+    /// How often the token was found to be lost. Answers at once, whatever the token is doing.
+    package var losses: Int { sessions.losses.load(ordering: .relaxed) }
+    /// How often a PIN was refused, or said to be right again. Answers at once, too.
+    package var refusals: Int { login.refusals.load(ordering: .relaxed) }
 
     /// The label, escaped.
     package var label: String { info.label.description }

@@ -11,6 +11,8 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
     private var isCleared = false
     private var outcome: Result<Void, PKCS11Error> = .success(())
     private let finished = Atomic(0)
+    /// How often a PIN was refused, or said to be right again. Answers at once, whatever the token is doing.
+    let refusals = Atomic(0)
     private let loggedInGeneration = Atomic(-1)
 
     init(_ identity: TokenInfo) { self.identity = identity }
@@ -27,6 +29,7 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
 
     /// Forgets which PINs were refused, and lets the next one be tried though few tries are left.
     func clearLatch() {
+        refusals.add(1, ordering: .relaxed)
         monitor.withLock {
             refused.removeAll()
             isCleared = true
@@ -70,6 +73,7 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
         let flags = token.flags
         guard flags.isSuperset(of: [.loginRequired, .userPINInitialized]) else { return }
         if flags.contains(.userPINLocked) {
+            refusals.add(1, ordering: .relaxed)
             throw PKCS11Error(
                 .pinLocked, "the PIN is locked", advice: "unlock it with the token's own tools (SO PIN or PUK)")
         }
@@ -114,6 +118,7 @@ final class TokenLogin: @unchecked Sendable {  // safe: what is mutable is guard
         if code == .ok || code.rawValue == CKR_USER_ALREADY_LOGGED_IN { return }
         if code.refusesPIN {
             isCleared = false
+            refusals.add(1, ordering: .relaxed)
             if let secret { refused.append(secret) }
         }
         throw PKCS11Error("C_Login", code)

@@ -15,6 +15,7 @@ struct ConnectionPlan {
         trustsAnything = options.insecure
         tls.minimumVersion = options.tls13 ? .v1_3 : .v1_2
         tls.maximumVersion = try Self.version(options.tlsMax)
+        if options.noSessionID { tls.resumption = .off }
         guard tls.minimumVersion <= tls.maximumVersion else {
             throw UsageError("--tlsv1.3 and --tls-max 1.2 exclude each other")
         }

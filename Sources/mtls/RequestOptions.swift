@@ -158,6 +158,11 @@ struct ConnectionOptions: ParsableArguments {
     @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("TLS 1.2 or 1.3 at most.", valueName: "version"))
     var tlsMax: String?
 
+    @Flag(
+        name: .customLong("no-sessionid"),
+        help: "Resume no TLS session: each connection makes a full handshake, with a signature by the client's key.")
+    var noSessionID = false
+
     @Option(
         name: .long, parsing: .unconditional,
         help: ArgumentHelp("How long connecting, and then the handshake, may take.", valueName: "seconds"))

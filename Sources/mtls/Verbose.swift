@@ -8,18 +8,22 @@ enum Verbose {
     static func lines(_ handshake: HandshakeSummary, isVerified: Bool) -> [String] {
         var lines = [
             "\(handshake.version.rawValue), \(handshake.cipherSuite), "
-                + (handshake.isResumed ? "resumed" : "full handshake") + " in \(handshake.duration.forPeople)",
+                + (handshake.group.map { "\($0), " } ?? "") + (handshake.isResumed ? "resumed" : "full handshake")
+                + " in \(handshake.duration.forPeople)",
             handshake.applicationProtocol.map { "ALPN: server accepted \($0)" } ?? "ALPN: server chose no protocol",
         ]
         if let server = handshake.peerChain.first {
             lines += [
                 "Server certificate:", "  subject: \(server.subject)", "  issuer: \(server.issuer)",
                 "  valid: \(date(server.notBefore)) to \(date(server.notAfter))",
-                isVerified ? "  verified, and for this host" : "  NOT verified (--insecure)",
             ]
+            if let algorithm = handshake.serverSignatureAlgorithm { lines.append("  signed by: \(algorithm)") }
+            lines.append(isVerified ? "  verified, and for this host" : "  NOT verified (--insecure)")
         }
         if let client = handshake.clientCertificate {
-            lines.append("Client certificate shown: \(client.subject), expires \(date(client.notAfter))")
+            let verb = handshake.isResumed ? "of the resumed session" : "shown"
+            lines.append("Client certificate \(verb): \(client.subject), expires \(date(client.notAfter))")
+            if let algorithm = handshake.clientSignatureAlgorithm { lines.append("  signed by: \(algorithm)") }
         } else if handshake.peerAskedForCertificate {
             lines.append("Server asked for a client certificate; none was shown")
         } else if !handshake.isResumed {

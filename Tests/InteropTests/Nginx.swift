@@ -10,6 +10,8 @@ final class Nginx: Sendable {
         case plain
         /// Closes a connection after two requests.
         case twoRequests
+        /// Closes each connection after its response.
+        case oneRequest
         /// Its certificate is for another name.
         case wrongName
         case expired
@@ -67,7 +69,7 @@ final class Nginx: Sendable {
 
     private static func identity(of site: Site, _ authority: CertificateAuthority) throws -> IssuedIdentity {
         switch site {
-        case .plain, .twoRequests: try authority.issue(.server(names: ["127.0.0.1", "localhost"]))
+        case .plain, .twoRequests, .oneRequest: try authority.issue(.server(names: ["127.0.0.1", "localhost"]))
         case .wrongName: try authority.issue(.server(names: ["elsewhere.test"]))
         case .expired: try authority.issue(.server(names: ["127.0.0.1"]), validity: .expired)
         case .untrusted:
@@ -109,7 +111,7 @@ final class Nginx: Sendable {
                 listen 127.0.0.1:\(port) ssl;
                 ssl_certificate \(files.certificate);
                 ssl_certificate_key \(files.key);
-                \(site == .twoRequests ? "keepalive_requests 2;" : "")
+                \(site == .twoRequests ? "keepalive_requests 2;" : site == .oneRequest ? "keepalive_timeout 0;" : "")
                 location = /who {
                     return 200 "$ssl_client_verify $ssl_client_s_dn $ssl_protocol $connection_requests\\n";
                 }

@@ -15,9 +15,12 @@ final class OpenSSLServer: Sendable {
     ///   - listsIssuers: Whether it trusts its authority, and names it in its requests for certificates.
     ///   - mode: How it answers, such as `-www`.
     ///   - schemes: The only signature schemes that it accepts of clients, as OpenSSL names them.
+    ///   - tickets: How many tickets it gives after a full handshake of TLS 1.3. With none under TLS 1.2, it has a session
+    ///     identifier instead.
     ///   - files: What it can serve, by name.
     init(
-        _ version: TLSVersion, listsIssuers: Bool, mode: String, schemes: String? = nil, files: [String: String] = [:]
+        _ version: TLSVersion, listsIssuers: Bool, mode: String, schemes: String? = nil, tickets: Int? = nil,
+        files: [String: String] = [:]
     ) async throws {
         authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
@@ -30,6 +33,11 @@ final class OpenSSLServer: Sendable {
         ]
         arguments += ["-cert", issued.certificate, "-key", issued.key, "-Verify", "1", "-verify_return_error"]
         arguments += listsIssuers ? ["-CAfile", root] : ["-no-CAfile", "-no-CApath", "-no-CAstore"]
+        switch (version, tickets) {
+        case (_, nil): break
+        case (.v1_2, 0): arguments.append("-no_ticket")
+        case (_, let tickets?): arguments += ["-num_tickets", "\(tickets)"]
+        }
         if let schemes { arguments += ["-client_sigalgs", schemes] }
         process = try ServerProcess(Executable.path(of: "openssl"), arguments, in: directory)
         try await process.waitUntilListening(on: port)

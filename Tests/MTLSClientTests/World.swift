@@ -21,12 +21,14 @@ struct World {
     /// A server that answers with the client's subject.
     func server(
         _ clients: MTLSServer.Clients, versions: ClosedRange<TLSVersion> = .v1_2 ... .v1_3, priority: String? = nil,
+        resumes: Bool = false,
         respond: @escaping @Sendable (ServerRequest) async -> ServerAnswer = {
             .response(body: $0.client.certificate?.subject ?? "nobody")
         }
     ) async throws -> MTLSServer {
         try await MTLSServer(
             identity: authority.issue(.server(names: ["localhost", "127.0.0.1"])), clients: clients,
-            trusting: [authority.root], versions: versions, priority: priority, respond: respond)
+            trusting: [authority.root], versions: versions, priority: priority, resumes: resumes,
+            respond: respond)
     }
 }

@@ -48,6 +48,27 @@ import Testing
         #expect(decide { $0.errorCode = .connectionLost } == .retry)
     }
 
+    @Test(arguments: [MTLSError.Code.clientCertificateRejected, .clientCertificateRequired, .tlsFailed])
+    func aConnectionThatIsRejectedAfterItsSessionWasResumedIsMadeAnew(_ code: MTLSError.Code) {
+        func decide(_ change: (inout RetryPolicy.Attempt) -> Void = { _ in }) -> RetryPolicy.Decision {
+            self.decide { attempt in
+                (attempt.errorCode, attempt.isReused, attempt.isResumed) = (code, false, true)
+                change(&attempt)
+            }
+        }
+        #expect(decide() == .retry)
+        #expect(decide { $0.isResumed = false } == .fail(.errorIsFinal))
+        // It has served a request: what is rejected now is something else.
+        #expect(decide { $0.isReused = true } == .fail(.errorIsFinal))
+        #expect(decide { $0.sawResponse = true } == .fail(.responseBegan))
+        #expect(decide { $0.method = .post } == .fail(.notIdempotent))
+        #expect(decide { $0.isRetry = true } == .fail(.alreadyRetried))
+    }
+
+    @Test func aSilentEndAfterAResumptionIsNotARejection() {
+        #expect(decide { ($0.isReused, $0.isResumed) = (false, true) } == .fail(.connectionWasNew))
+    }
+
     @Test(arguments: [
         MTLSError.Code.cancelled, .timeoutResponseHead, .clientCertificateRejected, .responseTruncated, .tlsFailed,
         .pinIncorrect, .clientClosed,

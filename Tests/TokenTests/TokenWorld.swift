@@ -14,6 +14,7 @@ struct TokenWorld {
     init(
         key: KeyKind = .ecdsaP256, server subject: LeafSubject = .server(names: ["localhost", "127.0.0.1"]),
         serverKey: KeyKind = .ecdsaP256, serverValidity: Validity = .hours(24), priority: String? = nil,
+        versions: ClosedRange<TLSVersion> = .v1_2 ... .v1_3, resumes: Bool = false,
         then ending: ServerAnswer.Ending = .keepAlive
     ) async throws {
         authority = try CertificateAuthority(commonName: "Test Root")
@@ -21,7 +22,7 @@ struct TokenWorld {
         counting = try token.countingModule()
         server = try await MTLSServer(
             identity: authority.issue(subject, key: serverKey, validity: serverValidity), clients: .required,
-            trusting: [authority.root], priority: priority
+            trusting: [authority.root], versions: versions, priority: priority, resumes: resumes
         ) { _ in .response(then: ending) }
     }
 
@@ -30,10 +31,12 @@ struct TokenWorld {
     /// The token's identity, by way of the module that counts.
     var identity: Identity { token.identity(object: "client", module: counting.path) }
 
-    func client(identity: Identity? = nil, trust: Trust? = nil, settings: ClientSettings = ClientSettings()) throws
-        -> Client
-    {
-        try Client(server.url, identity: identity ?? self.identity, trust: trust ?? self.trust, settings: settings)
+    func client(
+        identity: Identity? = nil, trust: Trust? = nil, tls: TLSSettings = TLSSettings(),
+        settings: ClientSettings = ClientSettings()
+    ) throws -> Client {
+        try Client(
+            server.url, identity: identity ?? self.identity, trust: trust ?? self.trust, tls: tls, settings: settings)
     }
 
     /// What became of `count` requests that were started at once.

@@ -23,10 +23,30 @@ package protocol ExternalSigner: AnyObject, Sendable {
     /// The threads that its signatures are made on.
     var lane: any SigningLane { get }
 
+    /// What is known of its holder's past; answers from memory.
+    var epoch: KeyEpoch { get }
+
     /// Signs on a thread of its lane, and may block as long as it takes: a session calls it only in a step that was declared to allow that.
     ///
     /// - Returns: The signature as TLS carries it: ECDSA in DER (RFC 8446 §4.2.3).
     func sign(_ input: SigningInput) throws -> [UInt8]
+}
+
+extension ExternalSigner {
+    package var epoch: KeyEpoch { KeyEpoch() }
+}
+
+/// A span in the life of a key's holder. What was established in an earlier one is not to be relied on.
+package struct KeyEpoch: Sendable, Hashable {
+    /// How often the holder was found to be gone, such as a token that was pulled.
+    package var losses = 0
+    /// How often it refused to serve: a PIN was wrong, or said to be right again.
+    package var refusals = 0
+
+    package init(losses: Int = 0, refusals: Int = 0) {
+        self.losses = losses
+        self.refusals = refusals
+    }
 }
 
 /// Threads that may wait for a key: a token's, or a remote signer's.
@@ -84,6 +104,11 @@ package final class CertifiedKey: @unchecked Sendable {  // safe: written in ini
         case .software(let key): key.publicKey
         case .external(let signer): signer.publicKey
         }
+    }
+
+    /// The epoch of the key's holder; always the same for a key in memory.
+    package var epoch: KeyEpoch {
+        if case .external(let signer) = key { signer.epoch } else { KeyEpoch() }
     }
 
     /// Where a step that may sign has to run; nil for a key that signs at once.

@@ -1,4 +1,5 @@
 import CGnuTLS
+import SecretMemory
 
 /// What many sessions share: the priorities and the credentials that call back for a certificate.
 ///
@@ -13,12 +14,15 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
     package let options: TLSOptions
     let priority: gnutls_priority_t
     let credentials: gnutls_certificate_credentials_t
+    /// What a server encrypts its tickets with.
+    let ticketKey: SecretBytes?
 
     /// - Parameter acceptedIssuers: In the server's role, the certificates whose names a certificate request lists.
     /// - Throws: ``GnuTLSError`` when the priority string cannot be parsed.
     package init(role: Role, options: TLSOptions, acceptedIssuers: [Certificate] = []) throws(GnuTLSError) {
         self.role = role
         self.options = options
+        ticketKey = role == .server && options.resumesSessions ? try TLSSession.makeTicketKey() : nil
 
         var priority: gnutls_priority_t?
         let flags = UInt32(GNUTLS_PRIORITY_INIT_DEF_APPEND)

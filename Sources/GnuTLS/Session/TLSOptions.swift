@@ -19,15 +19,18 @@ package struct TLSOptions: Sendable, Hashable {
     package var applicationProtocols: [String]
     /// What is appended to the system's priority string, for experts.
     package var priority: String?
+    /// Whether sessions are resumed: a client then takes tickets, a server gives them.
+    package var resumesSessions: Bool
 
     package init(
         minimumVersion: TLSVersion = .v1_2, maximumVersion: TLSVersion = .v1_3, applicationProtocols: [String] = [],
-        priority: String? = nil
+        priority: String? = nil, resumesSessions: Bool = false
     ) {
         self.minimumVersion = minimumVersion
         self.maximumVersion = maximumVersion
         self.applicationProtocols = applicationProtocols
         self.priority = priority
+        self.resumesSessions = resumesSessions
     }
 
     /// Appended to the system's own string, so that a system-wide policy stays in force.

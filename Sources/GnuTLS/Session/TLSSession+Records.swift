@@ -82,11 +82,32 @@ extension TLSSession {
         return String(decoding: UnsafeBufferPointer(start: datum.data, count: Int(datum.size)), as: UTF8.self)
     }
 
-    /// The cipher suite, as IANA or GnuTLS names it.
+    /// The cipher suite, by IANA's name where this GnuTLS knows it.
     package var cipherSuite: String? {
+        if let name = cgnutls_ciphersuite_name(handle) { return String(cString: name) }
         guard let text = gnutls_session_get_desc(handle) else { return nil }
         defer { cgnutls_free(text) }
         return String(cString: text)
+    }
+
+    /// The group of the key exchange, as GnuTLS names it.
+    package var group: String? {
+        gnutls_group_get_name(gnutls_group_get(handle)).map { String(cString: $0) }
+    }
+
+    /// How the server signed, as GnuTLS names it; nil in a resumed session.
+    package var serverSignatureAlgorithm: String? { name(gnutls_sign_algorithm_get(handle)) }
+
+    /// Likewise the client; nil when it showed no certificate.
+    package var clientSignatureAlgorithm: String? {
+        let hasSigned = context.role == .client ? gnutls_certificate_get_ours(handle) != nil : !peerChain.isEmpty
+        return hasSigned ? name(gnutls_sign_algorithm_get_client(handle)) : nil
+    }
+
+    private func name(_ algorithm: Int32) -> String? {
+        guard !isResumed else { return nil }
+        let name = gnutls_sign_get_name(gnutls_sign_algorithm_t(rawValue: UInt32(max(0, algorithm))))
+        return name.map { String(cString: $0) }
     }
 
     package var isResumed: Bool { gnutls_session_is_resumed(handle) != 0 }
@@ -100,10 +121,9 @@ extension TLSSession {
         }
     }
 
-    /// The certificate that was shown to the peer, where it asked for one and one was chosen.
-    package var shownCertificate: Certificate? {
-        gnutls_certificate_get_ours(handle) == nil ? nil : chosen?.chain.first
-    }
+    /// The certificate that was shown to the peer, where it asked for one and one was chosen; in a resumed session the
+    /// one that was shown in the full handshake.
+    package var shownCertificate: Certificate? { shown?.chain.first }
 
     /// Whether the peer asked for our certificate.
     package var wasAskedForCertificate: Bool { gnutls_certificate_client_get_request_status(handle) != 0 }

@@ -53,6 +53,11 @@ package final class TLSSession {
     /// Whether an external key has signed: the handshake asks for no other signature.
     package internal(set) var hasSigned = false
     var hasSaidClose = false
+    /// What belongs to the session that the client asked the server to resume.
+    var offered: Offer?
+    /// Sessions that the server gave and nobody has taken yet.
+    var given: [ResumableSession] = []
+    var ticket: Ticket?
 
     /// - Parameters:
     ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
@@ -64,9 +69,10 @@ package final class TLSSession {
         var flags = GNUTLS_NONBLOCK.rawFlag | GNUTLS_NO_SIGNAL.rawFlag
         switch context.role {
         // Without FORCE_CLIENT_CERT some combinations (Ed25519 under TLS 1.2) silently send no certificate.
-        case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag | GNUTLS_NO_TICKETS.rawFlag
+        case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag
         case .server: flags |= GNUTLS_SERVER.rawFlag
         }
+        if !context.options.resumesSessions { flags |= GNUTLS_NO_TICKETS.rawFlag }
         var session: gnutls_session_t?
         let result = gnutls_init(&session, flags)
         guard let session else { throw GnuTLSError(code: result, operation: "gnutls_init") }
@@ -88,6 +94,7 @@ package final class TLSSession {
         }
         try offerProtocols()
         installCallbacks()
+        if context.options.resumesSessions { try prepareTickets() }
     }
 
     deinit {
@@ -126,6 +133,7 @@ package final class TLSSession {
             switch result {
             case GNUTLS_E_SUCCESS:
                 try checkOutcome()
+                keepSessionOfTLS12()
                 return .done
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
@@ -157,6 +165,10 @@ package final class TLSSession {
         // A priority string of the user's own can bring older versions back.
         guard version != nil else {
             let code = GNUTLS_E_UNSUPPORTED_VERSION_PACKET
+            throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
+        }
+        guard context.role == .server || isPeerVerified else {
+            let code = GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
             throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
         }
         if let selected = applicationProtocol, context.role == .client,

@@ -17,24 +17,29 @@ public struct TLSSettings: Sendable, Hashable {
     public var serverName: String?
     /// For experts: appended to the system's GnuTLS priority string.
     public var priority: String?
+    /// Whether sessions are resumed.
+    public var resumption: ResumptionPolicy
 
     /// TLS 1.2 and 1.3 by the system's policy, for HTTP/1.1.
     public init(
         minimumVersion: TLSVersion = .v1_2, maximumVersion: TLSVersion = .v1_3,
-        applicationProtocols: [String] = ["http/1.1"], serverName: String? = nil, priority: String? = nil
+        applicationProtocols: [String] = ["http/1.1"], serverName: String? = nil, priority: String? = nil,
+        resumption: ResumptionPolicy = .on()
     ) {
         self.minimumVersion = minimumVersion
         self.maximumVersion = maximumVersion
         self.applicationProtocols = applicationProtocols
         self.serverName = serverName
         self.priority = priority
+        self.resumption = resumption
     }
 }
 
 /// Makes TLS connections over those of another connector.
 ///
 /// The server's certificate is verified inside the handshake, before anything is signed. A key in a token signs on a
-/// thread of the token's own, never on the event loop.
+/// thread of the token's own, never on the event loop. Copies of a connector share its sessions, see ``ResumptionPolicy``;
+/// connectors that were made apart share nothing.
 public struct TLSConnector: Connector {
     private let identity: Identity?
     private let settings: TLSSettings
@@ -55,7 +60,7 @@ public struct TLSConnector: Connector {
         self.identity = identity
         self.settings = settings
         self.inner = inner
-        shared = Shared(evaluator: TrustEvaluator(trust))
+        shared = Shared(evaluator: TrustEvaluator(trust), sessions: SessionStore(settings.resumption))
     }
 
     /// Connects by the inner connector and makes the handshake.
@@ -69,26 +74,60 @@ public struct TLSConnector: Connector {
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
         let candidates = try await identity?.candidates(for: endpoint) ?? []
-        let tls = try shared.context(for: try settings.limited(to: candidates))
+        let limited = try settings.limited(to: candidates)
+        let tls = try shared.context(for: limited)
         try await shared.evaluator.prepare()
+        let evaluator = shared.evaluator
+        let judge: Judge = { chain, _ in
+            evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
+        }
+        let place = SessionStore.Place(endpoint: endpoint, name: name, settings: limited)
+        let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
+        let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
+        return try await attempt.run(judge: judge, loop: context.eventLoop) { attempt in
+            try await connect(to: endpoint, context, handshake, attempt)
+        }
+    }
 
+    typealias Judge =
+        @Sendable ([[UInt8]], @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<Void, any Error>?
+
+    private struct Handshake: Sendable {
+        let endpoint: Endpoint
+        let name: String
+        let candidates: [ClientIdentity]
+        let tls: TLSContext
+        let judge: Judge
+
+        func configuration(_ timeouts: Timeouts, _ attempt: ResumptionAttempt) -> HandshakeConfiguration {
+            let peer = endpoint.description
+            var configuration = HandshakeConfiguration(context: tls, peerName: peer) { [judge] chain, later in
+                attempt.makesFullHandshake()
+                return judge(chain, later)
+            }
+            configuration.serverName = name
+            configuration.handshakeTimeout = timeouts.limit(of: .handshake)
+            configuration.signatureTimeout = timeouts.limit(of: .signature)
+            configuration.lane = candidates.lazy.compactMap { $0.certifiedKey.lane }.first
+            configuration.choose = { [candidates] request in
+                try IdentitySelector.choose(candidates, for: request, peer: peer)?.certifiedKey
+            }
+            configuration.resuming = attempt.offer()
+            configuration.observe = { attempt.observe($0) }
+            return configuration
+        }
+    }
+
+    private func connect(
+        to endpoint: Endpoint, _ context: ConnectContext, _ handshake: Handshake, _ attempt: ResumptionAttempt
+    ) async throws -> Connection {
         let channel = try await inner.connect(to: endpoint, context: context).channel
         let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
-        let evaluator = shared.evaluator
         let timeouts = context.timeouts
         return try await withTaskCancellationHandler {
             try await channel.eventLoop.submit {
-                var configuration = HandshakeConfiguration(context: tls, peerName: endpoint.description) { chain, _ in
-                    evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
-                }
-                configuration.serverName = name
-                configuration.handshakeTimeout = timeouts.limit(of: .handshake)
-                configuration.signatureTimeout = timeouts.limit(of: .signature)
-                configuration.lane = candidates.lazy.compactMap { $0.certifiedKey.lane }.first
-                configuration.choose = { request in
-                    try IdentitySelector.choose(candidates, for: request, peer: endpoint.description)?.certifiedKey
-                }
-                let handler = GnuTLSHandler(configuration: configuration, completion: completion)
+                let handler = GnuTLSHandler(
+                    configuration: handshake.configuration(timeouts, attempt), completion: completion)
                 do {
                     try channel.pipeline.syncOperations.addHandler(handler)
                 } catch {
@@ -96,7 +135,8 @@ public struct TLSConnector: Connector {
                 }
             }.get()
             let summary = try await completion.futureResult.get()
-            return Connection(channel: channel, security: .authenticated(name: name), handshake: summary)
+            channel.closeFuture.whenComplete { _ in attempt.ended() }
+            return Connection(channel: channel, security: .authenticated(name: handshake.name), handshake: summary)
         } onCancel: {
             channel.close(promise: nil)
         }
@@ -105,10 +145,12 @@ public struct TLSConnector: Connector {
     /// What the connections of one connector share.
     private final class Shared: Sendable {
         let evaluator: TrustEvaluator
+        let sessions: SessionStore
         private let contexts = Mutex<[TLSSettings: TLSContext]>([:])
 
-        init(evaluator: TrustEvaluator) {
+        init(evaluator: TrustEvaluator, sessions: SessionStore) {
             self.evaluator = evaluator
+            self.sessions = sessions
         }
 
         func context(for settings: TLSSettings) throws(MTLSError) -> TLSContext {
@@ -132,7 +174,8 @@ public struct TLSConnector: Connector {
                     role: .client,
                     options: TLSOptions(
                         minimumVersion: settings.minimumVersion, maximumVersion: settings.maximumVersion,
-                        applicationProtocols: settings.applicationProtocols, priority: settings.priority))
+                        applicationProtocols: settings.applicationProtocols, priority: settings.priority,
+                        resumesSessions: settings.resumption.isOn))
             } catch {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the TLS options cannot be used: \(error)",

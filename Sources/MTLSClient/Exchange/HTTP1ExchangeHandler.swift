@@ -309,7 +309,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             .init(
                 method: job.head.method, errorCode: error.code, isReused: isReused,
                 sawResponse: machine?.sawResponse ?? true, wroteRequest: machine?.wroteRequest ?? true,
-                isBodyReplayable: job.body.isRestartable || !bodyWasTaken, isRetry: job.wasRetried))
+                isBodyReplayable: job.body.isRestartable || !bodyWasTaken, isRetry: job.wasRetried,
+                isResumed: handshake?.isResumed ?? false))
         return decision == .retry
     }
 

@@ -196,6 +196,8 @@ final class ConnectionPool {
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
             connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
             try made.channel.pipeline.syncOperations.addHandler(handler)
+            // Tickets come by themselves, and so does the server's end.
+            made.channel.read()
         } catch {
             connections[id] = nil
             made.channel.close(promise: nil)
@@ -276,7 +278,8 @@ extension MTLSError {
         switch phase {
         case .prepare, .identity, .trust, .verify, .sign: true
         case .handshake: fault == .caller
-        default: code == .connectionInsecure
+        // The server's verdict on our certificate, which may come after the handshake.
+        default: [.connectionInsecure, .clientCertificateRejected, .clientCertificateRequired].contains(code)
         }
     }
 }

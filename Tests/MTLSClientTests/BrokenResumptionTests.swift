@@ -1,0 +1,91 @@
+import DevPKI
+import MTLSClient
+import MTLSTestKit
+import NIOCore
+import NIOPosix
+import Synchronization
+import Testing
+
+/// Servers that cannot cope with a session that they gave.
+@Suite struct BrokenResumptionTests {
+    /// Answers the first bytes with a fatal alert, handshake_failure, and closes.
+    private final class Refusal: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        typealias OutboundOut = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: [21, 3, 3, 0, 2, 2, 40])), promise: nil)
+            context.close(promise: nil)
+        }
+    }
+
+    private static func refusingServer() async throws -> any Channel {
+        try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Refusal()) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    /// Leads each connection to the next port.
+    private final class Ports: Sendable {
+        private let rest: Mutex<[Int]>
+        init(_ ports: [Int]) { rest = Mutex(ports) }
+        func next() -> Int { rest.withLock { $0.isEmpty ? 1 : $0.removeFirst() } }
+        var count: Int { rest.withLock { $0.count } }
+    }
+
+    private func agent(_ world: World, _ ports: Ports) throws -> Agent {
+        Agent(
+            connector: TLSConnector(
+                identity: try world.identity("alice"), trust: world.trust,
+                over: TCPConnector { _ in Endpoint("127.0.0.1", ports.next()) }))
+    }
+
+    @Test func aHandshakeThatIsBrokenOffOverASessionIsMadeInFull() async throws {
+        let world = try World()
+        let server = try await world.server(.required, resumes: true) { _ in .response(then: .close) }
+        let refusing = try await Self.refusingServer()
+        let ports = Ports([server.port, try #require(refusing.localAddress?.port), server.port])
+        let agent = try agent(world, ports)
+        for _ in 1...2 {
+            let response = try await agent.get("https://localhost")
+            #expect(response.connection.handshake?.isResumed == false)
+        }
+        #expect(ports.count == 0)
+        await agent.shutdown()
+        try await refusing.close()
+    }
+
+    @Test func aFullHandshakeThatIsBrokenOffIsNotMadeAgain() async throws {
+        let world = try World()
+        let refusing = try await Self.refusingServer()
+        let port = try #require(refusing.localAddress?.port)
+        let ports = Ports([port, port])
+        let agent = try agent(world, ports)
+        await #expect { try await agent.get("https://localhost") } throws: {
+            ($0 as? MTLSError)?.code == .handshakeFailed
+        }
+        #expect(ports.count == 1)
+        await agent.shutdown()
+        try await refusing.close()
+    }
+
+    @Test func aSessionIsPutBackWhenNoConnectionIsMade() async throws {
+        let world = try World()
+        let server = try await world.server(.required, versions: .v1_3 ... .v1_3, resumes: true) { _ in
+            .response(then: .close)
+        }
+        // Two tickets; nobody listens on port 1.
+        let ports = Ports([server.port, 1, 1, 1, server.port])
+        let agent = try agent(world, ports)
+        _ = try await agent.get("https://localhost")
+        for _ in 1...3 {
+            await #expect { try await agent.get("https://localhost") } throws: {
+                ($0 as? MTLSError)?.code == .connectFailed
+            }
+        }
+        #expect(try await agent.get("https://localhost").connection.handshake?.isResumed == true)
+        await agent.shutdown()
+    }
+}
