@@ -1,5 +1,6 @@
 public import GnuTLS
 import GnuTLSNIO
+import Logging
 public import MTLSCore
 public import MTLSIdentity
 import NIOCore
@@ -69,6 +70,7 @@ public struct TLSConnector: Connector {
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
         let candidates = try await identity?.candidates(for: endpoint) ?? []
+        for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
         let tls = try shared.context(for: try settings.limited(to: candidates))
         try await shared.evaluator.prepare()
 
