@@ -62,7 +62,7 @@ extension IdentityPlace {
     /// gives. Deriving a key from it may take seconds.
     ///
     /// - Parameters:
-    ///   - read: Throws nothing but an error of `isLocked`'s kind.
+    ///   - read: Reads with the passphrase, or without one.
     ///   - isLocked: Whether the error says that a passphrase is missing.
     func unlock<Value: Sendable, Failure: Error>(
         with source: SecretSource?, _ read: @escaping @Sendable (SecretBytes?) throws(Failure) -> Value,
@@ -90,7 +90,8 @@ extension IdentityPlace {
     ///
     /// - Parameter now: In seconds since 1970 UTC.
     func identity(
-        key: PrivateKey, chain: [Certificate], in certificates: String, warnings: [String], now: Int64 = Int64(time(nil))
+        key: PrivateKey, chain: [Certificate], in certificates: String, warnings: [String],
+        now: Int64 = Int64(time(nil))
     ) throws(MTLSError) -> ClientIdentity {
         func refusal(_ code: MTLSError.Code, _ message: String, _ advice: String? = nil) -> MTLSError {
             MTLSError(code, phase: .identity, fault: .caller, message, advice: advice)
@@ -104,7 +105,8 @@ extension IdentityPlace {
         }
         guard leaf.notAfter >= now else {
             throw refusal(
-                .identityExpired, "the certificate \(subject) in \(certificates) expired on \(Calendar.text(leaf.notAfter))",
+                .identityExpired,
+                "the certificate \(subject) in \(certificates) expired on \(Calendar.text(leaf.notAfter))",
                 "have it renewed")
         }
         guard leaf.notBefore <= now else {

@@ -10,7 +10,7 @@ struct PEMIdentity: FileIdentity {
     let passphrase: SecretSource?
     let policy: KeyFilePolicy
 
-    var paths: [String] { certificates.compactMap(\.path) + (certificates.contains(key) ? [] : [key].compactMap(\.path)) }
+    var paths: [String] { (certificates + (certificates.contains(key) ? [] : [key])).compactMap(\.path) }
 
     func load() async throws -> ClientIdentity {
         let (chain, contents, warnings) = try await BlockingWork.run {

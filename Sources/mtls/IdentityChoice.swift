@@ -34,7 +34,9 @@ enum IdentityChoice: Equatable {
         let type = try Self.type(certificateType, of: certificate, "--cert", ["PEM", "DER", "P12", "ENG"])
         try Self.type(keyType, of: key, "--key", ["PEM", "DER", "ENG"])
         if type == "P12", let certificate {
-            guard key == nil else { throw UsageError("a P12 file holds its key: --key and --cert-type P12 exclude each other") }
+            guard key == nil else {
+                throw UsageError("--cert-type P12 and --key exclude each other: the file holds its key")
+            }
             self = .pkcs12(certificate)
             return
         }

@@ -88,7 +88,8 @@ struct IdentityOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .unconditional,
-        help: ArgumentHelp("PEM, DER, P12, or ENG for a URI; as the file's contents show unless given.", valueName: "type"))
+        help: ArgumentHelp(
+            "PEM, DER, P12, or ENG for a URI; as the file's contents show unless given.", valueName: "type"))
     var certType: String?
 
     @Option(

@@ -1,5 +1,4 @@
 internal import CGnuTLS
-
 /// How passphrases become keys, and what that may cost.
 package enum KeyStretching {
     /// How many iterations a file may ask for in all: whoever makes a file could otherwise keep its reader busy for
@@ -11,7 +10,7 @@ package enum KeyStretching {
 
     /// Whether the DER names scrypt, which GnuTLS does not know.
     static func isScrypt(_ der: UnsafeRawBufferPointer) -> Bool {
-        der.indices.contains { der[$0...].starts(with: scrypt) }
+        der.indices.contains { der[$0] == scrypt[0] && der[$0...].starts(with: scrypt) }
     }
 
     static func excess(_ iterations: Int) -> String {

@@ -71,8 +71,9 @@ package enum PEM {
     }
 
     /// A block with lines of 64 characters, as text in ASCII.
-    package static func encode(label: String, der: [UInt8]) -> [UInt8] {
+    package static func encode(label: String, headers: [String] = [], der: [UInt8]) -> [UInt8] {
         var text = Array("-----BEGIN \(label)-----\n".utf8)
+        if !headers.isEmpty { text += Array((headers.joined(separator: "\n") + "\n\n").utf8) }
         for start in stride(from: 0, to: der.count, by: 48) {
             Base64Encoder.append(der[start..<min(start + 48, der.count)], to: &text)
             text.append(UInt8(ascii: "\n"))

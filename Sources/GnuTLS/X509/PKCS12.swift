@@ -17,6 +17,8 @@ package struct PKCS12: Sendable {
     ) throws(PKCS12Error) -> PKCS12 {
         let container: PKCS12Container
         do { container = try PKCS12Container(file) } catch { throw .malformed("\(error)") }
+        // In the file a passphrase is UTF-16, so that other bytes than those of UTF-8 stand for none.
+        if let passphrase, !passphrase.withUnsafeBytes(isUTF8) { throw .passphraseIncorrect }
         let given = passphrase.flatMap { $0.count > 0 ? $0 : nil }
         let candidates: [Passphrase?]
         do { candidates = try given.map { [try Passphrase($0)] } ?? [try Passphrase(.empty), nil] } catch {
@@ -44,6 +46,18 @@ package struct PKCS12: Sendable {
 
     package static func read(_ file: [UInt8], passphrase: SecretBytes? = nil) throws(PKCS12Error) -> PKCS12 {
         try file.withRawBytes { (file) throws(PKCS12Error) in try read(file, passphrase: passphrase) }
+    }
+
+    private static func isUTF8(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var decoder = UTF8()
+        var iterator = bytes.makeIterator()
+        while true {
+            switch decoder.decode(&iterator) {
+            case .scalarValue: continue
+            case .emptyInput: return true
+            case .error: return false
+            }
+        }
     }
 
     private static func chain(of key: PrivateKey, among all: [Certificate]) throws(PKCS12Error) -> [Certificate] {

@@ -22,14 +22,15 @@ final class PKCS12Container {
     private let namesScrypt: Bool
 
     init(_ file: UnsafeRawBufferPointer) throws(GnuTLSError) {
-        handle = try newHandle("reading PKCS#12") { gnutls_pkcs12_init($0) }
-        namesScrypt = KeyStretching.isScrypt(file)
+        let handle = try newHandle("reading PKCS#12") { gnutls_pkcs12_init($0) }
         var datum = file.datum
         let result = gnutls_pkcs12_import(handle, &datum, GNUTLS_X509_FMT_DER, 0)
         guard result >= 0 else {
             gnutls_pkcs12_deinit(handle)
             throw GnuTLSError(code: result, operation: "reading PKCS#12")
         }
+        namesScrypt = KeyStretching.isScrypt(file)
+        self.handle = handle
     }
 
     deinit { gnutls_pkcs12_deinit(handle) }
@@ -45,8 +46,7 @@ final class PKCS12Container {
 
     func verifyMAC(_ passphrase: Passphrase?) throws(PKCS12Error) -> Bool {
         switch passphrase.withCString({ gnutls_pkcs12_verify_mac(handle, $0) }) {
-        // GnuTLS takes no passphrase that is not UTF-8.
-        case GNUTLS_E_MAC_VERIFY_FAILED, GNUTLS_E_INVALID_UTF8_STRING, GNUTLS_E_INVALID_PASSWORD_STRING: false
+        case GNUTLS_E_MAC_VERIFY_FAILED: false
         case let result where result < 0: throw refusal(result, "verifying the MAC")
         default: true
         }

@@ -44,27 +44,49 @@ extension PrivateKey {
             throw .malformed("lines \(keys[0].line) and \(keys[1].line) begin two different keys")
         }
         guard block.headers["Proc-Type"] == nil else {
-            return try read(traditional: block, UnsafeRawBufferPointer(rebasing: pem[block.range]), passphrase)
+            return try read(traditional: block, pem, passphrase)
         }
         let der: SecretBytes
         do { der = try block.secretContents(of: pem) } catch { throw .malformed("\(error)") }
         do {
             return try der.withUnsafeBytes { (der) throws(PrivateKeyError) in
-                try read(block.label, der: der, passphrase)
+                if let known = DERKind(rawValue: block.label), DERKind(der) != known {
+                    throw .malformed("there is something else in it than \"\(block.label)\"")
+                }
+                return try read(block.label, der: der, passphrase)
             }
         } catch .malformed(let detail) {
             throw .malformed("line \(block.line): \(detail)")
         }
     }
 
+    /// GnuTLS ends the process when it is to decrypt what is no multiple of the cipher's block, and reads headers
+    /// leniently: so it is given a text made anew of what was checked here.
     private static func read(
         traditional block: PEM.Block, _ pem: UnsafeRawBufferPointer, _ passphrase: SecretBytes?
     ) throws(PrivateKeyError) -> PrivateKey {
         guard ["RSA PRIVATE KEY", "EC PRIVATE KEY"].contains(block.label),
             block.headers["Proc-Type"] == "4,ENCRYPTED"
         else { throw unusable(block.label) }
-        var pem = pem.datum
-        return try encrypted(passphrase) { gnutls_x509_privkey_import_openssl($0, &pem, $1) }
+        let information = (block.headers["DEK-Info"] ?? "").split(separator: ",").map(String.init)
+        guard information.count == 2 else { throw .malformed("line \(block.line): there is no DEK-Info") }
+        let blockLength: Int
+        switch information[0] {
+        case "AES-128-CBC", "AES-192-CBC", "AES-256-CBC": blockLength = 16
+        case "DES-EDE3-CBC": blockLength = 8
+        default: throw .unsupportedEncryption("the cipher \(information[0].prefix(32))")
+        }
+        let contents: [UInt8]
+        do { contents = try block.contents(of: pem) } catch { throw .malformed("\(error)") }
+        guard contents.count.isMultiple(of: blockLength), information[1].utf8.count == 2 * blockLength,
+            information[1].allSatisfy({ $0.isASCII && $0.isHexDigit })
+        else { throw .malformed("line \(block.line): what is encrypted, or its DEK-Info, is not whole") }
+        let text = PEM.encode(
+            label: block.label, headers: ["Proc-Type: 4,ENCRYPTED", "DEK-Info: \(information[0]),\(information[1])"],
+            der: contents)
+        return try encrypted(passphrase) { key, passphrase in
+            text.withDatum { gnutls_x509_privkey_import_openssl(key, $0, passphrase) }
+        }
     }
 
     /// Reads a key in DER that PEM would give `label`.
