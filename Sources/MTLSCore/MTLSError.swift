@@ -132,6 +132,16 @@ extension MTLSError.Code {
     public static let identityFileUnreadable = Self("identity.fileUnreadable")
     /// A certificate or key is not in a form that can be read.
     public static let identityMalformed = Self("identity.malformed")
+    /// A key is of a kind, or a file has an encryption, that cannot be used.
+    public static let identityUnsupported = Self("identity.unsupported")
+    /// There is something else where a private key is wanted.
+    public static let notAKey = Self("identity.notAKey")
+    /// The key's file can be read or changed by others, or is a link, which the policy for key files does not allow.
+    public static let keyFileUnsafe = Self("identity.keyFileUnsafe")
+    /// The client's certificate has expired.
+    public static let identityExpired = Self("identity.expired")
+    /// The client's certificate is not valid yet.
+    public static let identityNotYetValid = Self("identity.notYetValid")
     /// The key is encrypted and no passphrase was given.
     public static let passphraseMissing = Self("identity.passphraseMissing")
     /// The passphrase does not open the key.

@@ -1,5 +1,6 @@
 public import GnuTLS
 import MTLSCore
+import Synchronization
 
 /// A certificate chain with the key of its leaf, ready for handshakes.
 ///
@@ -17,19 +18,30 @@ public final class ClientIdentity: Sendable {
     /// another after its certificate or key was replaced.
     package let fingerprint: [UInt8]
 
+    /// What is doubtful about the way the key is kept, one line each: see ``KeyFilePolicy``.
+    public let warnings: [String]
+
+    private let hasWarned = Atomic(false)
+
     /// The certificate chain, the leaf first.
     public var chain: [Certificate] { certifiedKey.chain }
 
     /// The leaf's subject as RFC 4514 writes it.
     public var subject: String { chain.first?.subject ?? "" }
 
-    package init(certifiedKey: CertifiedKey, source: String, isInToken: Bool) {
+    package init(certifiedKey: CertifiedKey, source: String, isInToken: Bool, warnings: [String] = []) {
         self.certifiedKey = certifiedKey
         self.source = source
         self.isInToken = isInToken
         let key = (try? certifiedKey.publicKey.keyID()) ?? []
         let all = (certifiedKey.chain.first?.der ?? []) + key + Array(source.utf8)
         fingerprint = (try? HashAlgorithm.sha256.hash(of: all)) ?? all
+        self.warnings = warnings
+    }
+
+    /// The warnings, to whoever asks first; then none.
+    package func takeWarnings() -> [String] {
+        warnings.isEmpty || hasWarned.exchange(true, ordering: .relaxed) ? [] : warnings
     }
 
     /// Whether the key can sign in TLS 1.3, which has done with RSASSA-PKCS1-v1_5 (RFC 8446 §4.2.3).

@@ -27,28 +27,6 @@ public struct Identity: IdentitySource {
         try await source.candidates(for: endpoint)
     }
 
-    /// A certificate chain and a key in PEM files, which may be one and the same.
-    ///
-    /// - Parameters:
-    ///   - certificate: The file of the leaf and its issuers, in order.
-    ///   - key: The file of the key: PKCS#8, PKCS#1 or SEC1; nil when it is in the certificate's file.
-    ///   - passphrase: Where the passphrase of an encrypted key comes from.
-    public static func pem(certificate: String, key: String? = nil, passphrase: SecretSource? = nil) -> Identity {
-        Identity(
-            PEMIdentity(
-                certificate: .file(certificate), key: .file(key ?? certificate), passphrase: passphrase))
-    }
-
-    /// A certificate chain and a key in PEM, in memory. The bytes are copied into locked memory; wipe your own.
-    public static func pem(
-        certificate: [UInt8], key: [UInt8], passphrase: SecretSource? = nil
-    ) -> Identity {
-        let places = [certificate, key].map { pem in
-            PEMIdentity.Place.bytes(pem.withUnsafeBytes { SecretBytes(copying: $0) })
-        }
-        return Identity(PEMIdentity(certificate: places[0], key: places[1], passphrase: passphrase))
-    }
-
     /// A key in a PKCS#11 token, with its certificate.
     ///
     /// - Parameters:

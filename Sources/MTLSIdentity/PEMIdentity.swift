@@ -2,97 +2,60 @@ import GnuTLS
 import MTLSCore
 import SecretMemory
 
-/// An identity in PEM files or bytes, loaded when it is first wanted.
-struct PEMIdentity: IdentitySource {
-    enum Place: Sendable {
-        case file(String)
-        case bytes(SecretBytes)
+/// Certificates and a key in PEM or DER, each in a place of its own or all in one.
+struct PEMIdentity: FileIdentity {
+    /// The leaf first, then its issuers in order.
+    let certificates: [IdentityPlace]
+    let key: IdentityPlace
+    let passphrase: SecretSource?
+    let policy: KeyFilePolicy
 
-        var name: String {
-            switch self {
-            case .file(let path): "\"\(path)\""
-            case .bytes: "the PEM bytes given"
+    var paths: [String] { (certificates + (certificates.contains(key) ? [] : [key])).compactMap(\.path) }
+
+    func load() async throws -> ClientIdentity {
+        let (chain, contents, warnings) = try await BlockingWork.run {
+            // What stands in one file is read at once, so that both halves are from one version of it.
+            let both = certificates.contains(key) ? try key.readKey(policy) : nil
+            let chain = try certificates.flatMap { place in
+                try IdentityFile.chain(place == key ? both?.0 ?? place.read() : place.read(), name: place.name)
             }
+            let (contents, warnings) = try both ?? key.readKey(policy)
+            return (chain, contents, warnings)
         }
+        return try await load(chain, contents, warnings)
+    }
 
-        func read() throws(MTLSError) -> SecretBytes {
-            switch self {
-            case .file(let path): try IdentityFile.read(path)
-            case .bytes(let bytes): bytes
-            }
+    /// - Parameter contents: Of the key's place.
+    func load(_ chain: [Certificate], _ contents: SecretBytes, _ warnings: [String]) async throws -> ClientIdentity {
+        let outcome = try await key.unlock(
+            with: passphrase,
+            { (passphrase) throws(PrivateKeyError) in try PrivateKey.read(contents, passphrase: passphrase) },
+            isLocked: { $0 == .passphraseMissing })
+        switch outcome {
+        case .success(let privateKey):
+            return try key.identity(
+                key: privateKey, chain: chain, in: certificates.map(\.name).joined(separator: ", "), warnings: warnings)
+        case .failure(let error): throw refusal(error)
         }
     }
 
-    private let loaded: AsyncOnce<ClientIdentity>
-
-    init(certificate: Place, key: Place, passphrase: SecretSource?) {
-        loaded = AsyncOnce { try await Self.load(certificate: certificate, key: key, passphrase: passphrase) }
-    }
-
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
-
-    private static func load(
-        certificate: Place, key: Place, passphrase: SecretSource?
-    ) async throws -> ClientIdentity {
-        let (chain, pem) = try await BlockingWork.run {
-            (try IdentityFile.chain(certificate.read(), name: certificate.name), try key.read())
-        }
-        let privateKey = try await unlock(pem, place: key, passphrase: passphrase)
-        guard let leaf = chain.first, leaf.publicKey == privateKey.publicKey else {
-            throw MTLSError(
-                .keyMismatch, phase: .identity, fault: .caller,
-                "the key in \(key.name) does not belong to the certificate \"\(chain.first?.subject ?? "")\" in \(certificate.name)"
-            )
-        }
-        do {
-            return ClientIdentity(
-                certifiedKey: try CertifiedKey(chain: chain, key: .software(privateKey)), source: key.name,
-                isInToken: false)
-        } catch {
-            throw MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller,
-                "the certificates in \(certificate.name) cannot be used: \(error)", underlying: error)
-        }
-    }
-
-    private static func unlock(_ pem: SecretBytes, place: Place, passphrase: SecretSource?) async throws -> PrivateKey {
-        do {
-            return try PrivateKey.read(pem: pem)
-        } catch .passphraseMissing {
-            guard let passphrase else {
-                throw MTLSError(
-                    .passphraseMissing, phase: .identity, fault: .caller, "the key in \(place.name) is encrypted",
-                    advice: "say where its passphrase comes from")
+    private func refusal(_ error: PrivateKeyError) -> MTLSError {
+        let (code, message, advice): (MTLSError.Code, String, String?) =
+            switch error {
+            case .passphraseMissing, .passphraseIncorrect:
+                (.passphraseIncorrect, "the passphrase does not open the key in \(key.name)", nil)
+            case .notAKey(let found):
+                (
+                    .notAKey, "\(key.name) holds \(found.map { "\($0), and " } ?? "")no private key",
+                    found == nil ? "in PEM its BEGIN and END have to stand in lines of their own" : nil
+                )
+            case .malformed: (.identityMalformed, "the private key in \(key.name) cannot be read: \(error)", nil)
+            case .unsupported(let what, let command):
+                (
+                    .identityUnsupported, "the private key in \(key.name) cannot be used: \(what)",
+                    command.map { "convert it: \($0)" }
+                )
             }
-            guard let secret = try await passphrase.read(.init(subject: place.name, name: "passphrase")) else {
-                throw MTLSError(
-                    .passphraseMissing, phase: .identity, fault: .caller,
-                    "the key in \(place.name) is encrypted and its passphrase was not given")
-            }
-            do {
-                return try PrivateKey.read(pem: pem, passphrase: secret)
-            } catch {
-                throw refusal(error, place)
-            }
-        } catch {
-            throw refusal(error, place)
-        }
-    }
-
-    private static func refusal(_ error: PrivateKeyError, _ place: Place) -> MTLSError {
-        switch error {
-        case .passphraseIncorrect:
-            MTLSError(
-                .passphraseIncorrect, phase: .identity, fault: .caller,
-                "the passphrase does not open the key in \(place.name)")
-        case .notAKey:
-            MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "\(place.name) holds no private key in PEM",
-                advice: "its BEGIN and END have to stand in lines of their own")
-        default:
-            MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller,
-                "the private key in \(place.name) cannot be read: \(error)", underlying: error)
-        }
+        return MTLSError(code, phase: .identity, fault: .caller, message, advice: advice, underlying: error)
     }
 }

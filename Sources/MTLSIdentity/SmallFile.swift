@@ -1,5 +1,4 @@
 import Glibc
-import GnuTLS
 import MTLSCore
 import SecretMemory
 
@@ -8,6 +7,8 @@ enum SmallFile {
     /// Why a file was not read, for people.
     struct Failure: Error, CustomStringConvertible {
         let description: String
+        var code = MTLSError.Code.identityFileUnreadable
+        var advice: String?
     }
 
     /// Blocks the calling thread. A pipe is read to its end as long as something arrives every ten seconds; one that
@@ -16,14 +17,26 @@ enum SmallFile {
     /// - Parameters:
     ///   - limit: The largest size that is accepted, in bytes.
     ///   - slack: How many bytes more are accepted, for a line break that does not count.
-    static func read(_ path: String, limit: Int, slack: Int = 0) throws(Failure) -> SecretBytes {
+    ///   - followsLinks: Whether the file's name may be a symbolic link.
+    ///   - inspect: Looks at the file that was opened, before anything is read.
+    static func read(
+        _ path: String, limit: Int, slack: Int = 0, followsLinks: Bool = true,
+        inspect: (stat) throws(Failure) -> Void = { _ throws(Failure) in }
+    ) throws(Failure) -> SecretBytes {
         // Without O_NONBLOCK the opening of a FIFO would wait for a writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+        let flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (followsLinks ? 0 : O_NOFOLLOW)
+        let descriptor = open(path, flags)
+        if descriptor < 0, errno == ELOOP, !followsLinks {
+            throw Failure(
+                description: "it is a symbolic link", code: .keyFileUnsafe,
+                advice: "name the file that it leads to, or let links be followed")
+        }
         guard descriptor >= 0 else { throw systemFailure() }
         defer { _ = Glibc.close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw systemFailure() }
         guard status.st_mode & S_IFMT != S_IFDIR else { throw Failure(description: "it is a directory") }
+        try inspect(status)
         let most = limit + slack
         // Room for one byte more than there should be shows that the file has grown or is too large.
         let room = status.st_mode & S_IFMT == S_IFREG ? min(max(Int(status.st_size), 4096), most) + 1 : most + 1
@@ -51,36 +64,6 @@ enum SmallFile {
     }
 
     private static func systemFailure() -> Failure { Failure(description: String(cString: strerror(errno))) }
-}
-
-/// Files of certificates and keys.
-enum IdentityFile {
-    /// The file's bytes; keys and certificates are small, so what is larger than 4 MiB is refused.
-    static func read(_ path: String) throws(MTLSError) -> SecretBytes {
-        do {
-            return try SmallFile.read(path, limit: 4 << 20)
-        } catch {
-            throw MTLSError(
-                .identityFileUnreadable, phase: .identity, fault: .caller,
-                "the file \"\(path)\" cannot be read: \(error)")
-        }
-    }
-
-    /// The certificates of a PEM file.
-    static func chain(_ path: String) throws(MTLSError) -> [Certificate] {
-        try chain(read(path), name: "\"\(path)\"")
-    }
-
-    /// The certificates in PEM from a place that `name` names in errors.
-    static func chain(_ pem: SecretBytes, name: String) throws(MTLSError) -> [Certificate] {
-        do {
-            return try pem.withUnsafeBytes { try Certificate.chain(pem: $0) }
-        } catch {
-            throw MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "\(name) holds no usable certificate: \(error)",
-                underlying: error)
-        }
-    }
 }
 
 /// A file that holds one secret.

@@ -3,13 +3,22 @@ import MTLSClient
 /// Which identity `--cert` and `--key` name.
 enum IdentityChoice: Equatable {
     case none
+    /// One file whose contents show what it is.
+    case file(String)
     case files(certificate: String, key: String?)
+    case pkcs12(String)
     /// A key in a token; the certificate is a file or a URI, or is found with the key.
     case token(key: String, certificate: String?)
 
-    /// - Parameter exists: Whether there is a file of that name.
+    /// - Parameters:
+    ///   - certificateType: What `--cert-type` says.
+    ///   - keyType: What `--key-type` says.
+    ///   - exists: Whether there is a file of that name.
     /// - Throws: ``UsageError``, which never quotes what may be a password or a PIN.
-    init(certificate: String?, key: String?, exists: (String) -> Bool) throws(UsageError) {
+    init(
+        certificate: String?, key: String?, certificateType: String? = nil, keyType: String? = nil,
+        exists: (String) -> Bool
+    ) throws(UsageError) {
         for text in [certificate, key].compactMap(\.self) where Self.isURI(text) {
             if Self.attributes(of: text).contains("pin-value") {
                 throw UsageError(
@@ -22,15 +31,26 @@ enum IdentityChoice: Equatable {
                 "a password behind --cert's file name is seen by everybody who lists processes: use --pass-source or --pass-env"
             )
         }
+        let type = try Self.type(certificateType, of: certificate, "--cert", ["PEM", "DER", "P12", "ENG"])
+        try Self.type(keyType, of: key, "--key", ["PEM", "DER", "ENG"])
+        if type == "P12", let certificate {
+            guard key == nil else {
+                throw UsageError("--cert-type P12 and --key exclude each other: the file holds its key")
+            }
+            self = .pkcs12(certificate)
+            return
+        }
         switch (certificate, key) {
         case (nil, nil): self = .none
         case (nil, let key?):
             guard Self.isURI(key) else { throw UsageError("--key needs --cert") }
             self = .token(key: key, certificate: nil)
         case (let certificate?, nil):
-            self =
-                Self.isURI(certificate)
-                ? .token(key: certificate, certificate: nil) : .files(certificate: certificate, key: nil)
+            if Self.isURI(certificate) {
+                self = .token(key: certificate, certificate: nil)
+            } else {
+                self = type == nil ? .file(certificate) : .files(certificate: certificate, key: nil)
+            }
         case (let certificate?, let key?):
             if Self.isURI(key) {
                 self = .token(key: key, certificate: certificate)
@@ -47,6 +67,23 @@ enum IdentityChoice: Equatable {
     var namesPIN: Bool {
         guard case .token(let key, _) = self else { return false }
         return Self.attributes(of: key).contains("pin-source")
+    }
+
+    /// The type that was named, in capitals, when it fits what was named: ENG is curl's word for a pkcs11: URI.
+    @discardableResult
+    private static func type(
+        _ type: String?, of name: String?, _ option: String, _ known: [String]
+    ) throws(UsageError) -> String? {
+        guard let type = type?.uppercased() else { return nil }
+        guard known.contains(type) else {
+            throw UsageError("\(option)-type takes \(known.joined(separator: ", ")), not '\(type)'")
+        }
+        if let name, (type == "ENG") != isURI(name) {
+            throw UsageError(
+                type == "ENG"
+                    ? "\(option)-type ENG needs a pkcs11: URI" : "\(option)-type \(type) does not fit a pkcs11: URI")
+        }
+        return type
     }
 
     private static func isURI(_ text: String) -> Bool { text.lowercased().hasPrefix("pkcs11:") }
@@ -81,6 +118,8 @@ extension Identity {
         let prompt = prompts ? SecretSource.prompt : nil
         switch choice {
         case .none: return nil
+        case .file(let path): self = .file(path, passphrase: passphrase ?? prompt)
+        case .pkcs12(let path): self = .pkcs12(path, passphrase: passphrase ?? prompt)
         case .files(let certificate, let key):
             self = .pem(certificate: certificate, key: key, passphrase: passphrase ?? prompt)
         case .token(let key, let certificate):

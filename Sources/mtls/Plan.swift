@@ -48,7 +48,9 @@ struct Plan {
             throw UsageError(
                 "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
         }
-        identity = try IdentityChoice(certificate: options.identity.cert, key: options.identity.key, exists: exists)
+        identity = try IdentityChoice(
+            certificate: options.identity.cert, key: options.identity.key, certificateType: options.identity.certType,
+            keyType: options.identity.keyType, exists: exists)
         pin = try .named("pin", file: options.identity.pinSource, variable: options.identity.pinEnv)
         passphrase = try .named("pass", file: options.identity.passSource, variable: options.identity.passEnv)
         module = options.identity.module

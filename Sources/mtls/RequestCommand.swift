@@ -59,7 +59,8 @@ struct RequestCommand: AsyncParsableCommand {
         let journal = Journal(isVerbose: plan.isVerbose, isVerified: !plan.connection.trustsAnything)
         let identity = Identity(
             plan.identity, pin: plan.pin, passphrase: plan.passphrase, module: plan.module,
-            prompts: Files.hasTerminal)
+            prompts: Files.hasTerminal
+        ).map { Identity(WarningIdentity(inner: $0, console: console)) }
         var settings = ClientSettings()
         settings.timeouts = plan.connection.timeouts
         let agent = Agent(

@@ -82,15 +82,26 @@ struct IdentityOptions: ParsableArguments {
     @Option(
         name: [.customShort("E"), .long], parsing: .unconditional,
         help: ArgumentHelp(
-            "The client certificate: a PEM file, or a pkcs11: URI, with which its key is found.",
+            "The client certificate: a PEM or PKCS#12 file, or a pkcs11: URI, with which its key is found.",
             valueName: "file|uri"))
     var cert: String?
 
     @Option(
         name: .long, parsing: .unconditional,
         help: ArgumentHelp(
+            "PEM, DER, P12, or ENG for a URI; as the file's contents show unless given.", valueName: "type"))
+    var certType: String?
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp(
             "The key: a PEM file if not in the certificate's, or a pkcs11: URI.", valueName: "file|uri"))
     var key: String?
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp("PEM, DER, or ENG for a URI; likewise.", valueName: "type"))
+    var keyType: String?
 
     @Option(
         name: .long, parsing: .unconditional,

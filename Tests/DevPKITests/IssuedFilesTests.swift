@@ -38,7 +38,7 @@ struct IssuedFilesTests {
             let files = try alice.write(to: directory, name: "alice")
             #expect(files.certificate == "\(directory)/alice.pem" && files.key == "\(directory)/alice-key.pem")
             #expect(try Certificate.chain(pem: contents(files.certificate)) == alice.chain)
-            #expect(try PrivateKey.read(pem: contents(files.key)).publicKey == alice.certificate.publicKey)
+            #expect(try PrivateKey.read(contents(files.key)).publicKey == alice.certificate.publicKey)
             #expect(try Certificate.chain(pem: contents(authority.writeRoot(to: directory))) == [authority.root])
         }
     }
@@ -60,8 +60,8 @@ struct IssuedFilesTests {
         let passphrase = SecretBytes(wiping: &bytes)
         try withDirectory { directory in
             let pem = try contents(alice.write(to: directory, name: "alice", passphrase: passphrase).key)
-            #expect(throws: PrivateKeyError.passphraseMissing) { try PrivateKey.read(pem: pem) }
-            let key = try PrivateKey.read(pem: pem, passphrase: passphrase)
+            #expect(throws: PrivateKeyError.passphraseMissing) { try PrivateKey.read(pem) }
+            let key = try PrivateKey.read(pem, passphrase: passphrase)
             #expect(key.publicKey == alice.certificate.publicKey)
         }
     }

@@ -1,4 +1,5 @@
 import CommandSupport
+import Glibc
 import MTLSClient
 import MTLSTestKit
 import Testing
@@ -23,6 +24,45 @@ import Testing
         #expect(outcome.errors == "")
         #expect(outcome.output == "SUCCESS CN=alice TLSv1.2 1\nSUCCESS CN=alice TLSv1.2 2\n")
         #expect(outcome.status == 0)
+    }
+
+    @Test func PKCS12IsToldByItsContents() async throws {
+        let files = try await CommandFiles()
+        let path = "\(files.directory.path)/client.p12"
+        let made = try await Command(
+            try Executable.path(of: "openssl"),
+            [
+                "pkcs12", "-export", "-in", files.client.certificate, "-inkey", files.client.key, "-out", path,
+                "-passout", "pass:hunter2",
+            ]
+        ).run()
+        try #require(made.status == 0, "\(made.errors)")
+        for type in [[], ["--cert-type", "P12"]] {
+            let outcome = try await MTLSCommand.run(
+                ["-sS", "--cacert", files.root, "-E", path, "--pass-env", "THE_PASSPHRASE"] + type
+                    + [files.nginx.url() + "/who"], environment: ["THE_PASSPHRASE": "hunter2"])
+            #expect(outcome.errors == "")
+            #expect(outcome.output == "SUCCESS CN=alice TLSv1.3 1\n")
+        }
+        let wrong = try await MTLSCommand.run(
+            ["-sS", "--cacert", files.root, "-E", path, "--pass-env", "THE_PASSPHRASE", files.nginx.url()],
+            environment: ["THE_PASSPHRASE": "wrong1"])
+        #expect(wrong.status == 58)
+        #expect(wrong.errors.contains(path) && !wrong.errors.contains("wrong1"))
+    }
+
+    @Test func aKeyThatOthersReadIsWarnedOfOnce() async throws {
+        let files = try await CommandFiles()
+        chmod(files.client.key, 0o644)
+        let url = files.nginx.url() + "/who"
+        let options = Array(files.options.dropFirst()) + ["-H", "Connection: close", url, url]
+        let outcome = try await MTLSCommand.run(options)
+        #expect(outcome.status == 0)
+        #expect(
+            outcome.errors
+                == "mtls: warning: the key file \"\(files.client.key)\" may be read by others than its owner (mode 644)\n"
+        )
+        #expect(try await MTLSCommand.run(["-s"] + options).errors == "")
     }
 
     @Test func aURIThatNamesTheTokenAloneWillDoAndThePINMayBeInAVariable() async throws {

@@ -2,6 +2,7 @@ import CommandSupport
 import DevPKI
 import GnuTLS
 import MTLSClient
+import MTLSTestKit
 import Testing
 
 /// OpenSSL's `s_server`, which serves one connection after the other.
@@ -47,7 +48,7 @@ final class OpenSSLServer: Sendable {
 
     func client(_ identity: IssuedIdentity?) throws -> Client {
         try Client(
-            url, identity: identity.map { try $0.identity() },
+            url, identity: identity.map { try $0.clientIdentity() },
             trust: .certificates([authority.root]))
     }
 }

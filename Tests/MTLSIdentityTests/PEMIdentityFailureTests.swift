@@ -72,9 +72,8 @@ import Testing
 
     @Test func aFileWithoutAKeyIsNamed() async throws {
         let error = await failure(of: .pem(certificate: certificate))
-        #expect(error?.code == .identityMalformed)
-        #expect(error?.message.contains(certificate) == true)
-        #expect(error?.message.contains("private key") == true)
+        #expect(error?.code == .notAKey)
+        #expect(error?.message.contains("\(certificate)\" holds a certificate, and no private key") == true)
     }
 
     @Test func aKeyOfAnotherCertificateNamesBoth() async throws {
@@ -106,15 +105,27 @@ import Testing
 
     @Test func anEmptyFileIsNamed() async throws {
         let empty = try scratch.file("empty.pem", [])
-        for identity in [Identity.pem(certificate: empty), .pem(certificate: certificate, key: empty)] {
+        for (identity, code) in [
+            (Identity.pem(certificate: empty), MTLSError.Code.identityMalformed),
+            (.pem(certificate: certificate, key: empty), .notAKey),
+        ] {
             let error = await failure(of: identity)
-            #expect(error?.code == .identityMalformed)
+            #expect(error?.code == code)
             #expect(error?.message.contains(empty) == true)
         }
     }
 
+    @Test func aDeviceIsRefused() async throws {
+        for identity in [Identity.pem(certificate: "/dev/zero"), .pem(certificate: certificate, key: "/dev/zero")] {
+            let error = await failure(of: identity)
+            #expect(error?.code == .identityFileUnreadable)
+            #expect(error?.message.contains("it is a device") == true)
+        }
+    }
+
     @Test func aHugeFileIsRefused() async throws {
-        let error = await failure(of: .pem(certificate: "/dev/zero"))
+        let huge = try scratch.file("huge.pem", [UInt8](repeating: 10, count: 4 << 20 + 1))
+        let error = await failure(of: .pem(certificate: huge))
         #expect(error?.code == .identityFileUnreadable)
         #expect(error?.message.contains("larger than") == true)
     }
@@ -162,7 +173,8 @@ import Testing
             let path = try scratch.file("damaged-\(number).pem", Array(text.utf8))
             for identity in [Identity.pem(certificate: certificate, key: path), .pem(certificate: path)] {
                 let error = await failure(of: identity, hiding: hidden)
-                #expect(error?.code == .identityMalformed || error?.code == .passphraseMissing, "number \(number)")
+                let codes = [MTLSError.Code.identityMalformed, .passphraseMissing, .notAKey]
+                #expect(codes.contains { $0 == error?.code }, "number \(number)")
                 #expect(error?.message.contains(path) == true)
             }
         }

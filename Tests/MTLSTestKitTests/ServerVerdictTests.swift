@@ -22,15 +22,11 @@ import Testing
             versions: versions)
     }
 
-    private func identity(_ issued: IssuedIdentity) throws -> Identity {
-        .pem(certificate: issued.certificatePEM, key: try issued.keyPEM().withUnsafeBytes { Array($0) })
-    }
-
     /// The client as the server saw it.
     private func verdict(_ clients: MTLSServer.Clients, on issued: IssuedIdentity?) async throws -> ServerClient {
         let server = try await server(clients)
         let client = try Client(
-            server.url, identity: issued.map(identity), trust: .certificates([authority.root]))
+            server.url, identity: issued.map { try $0.clientIdentity() }, trust: .certificates([authority.root]))
         _ = try await client.get()
         await client.shutdown()
         return try #require(server.requests.first).client
@@ -39,7 +35,8 @@ import Testing
     /// The codes of the client's error, and whether the server saw a request.
     private func refusal(on issued: IssuedIdentity?, _ version: TLSVersion) async throws -> MTLSError.Code? {
         let server = try await server(.required, versions: version...version)
-        let client = try Client(server.url, identity: issued.map(identity), trust: .certificates([authority.root]))
+        let client = try Client(
+            server.url, identity: issued.map { try $0.clientIdentity() }, trust: .certificates([authority.root]))
         let error = await #expect(throws: MTLSError.self) { try await client.get() }
         await client.shutdown()
         #expect(server.requests.isEmpty)

@@ -1,3 +1,5 @@
+package import SecretMemory
+
 /// The textual encoding of RFC 7468, read strictly, with the headers of RFC 1421 that OpenSSL's old encrypted keys have.
 package enum PEM {
     /// One `-----BEGIN label-----` … `-----END label-----`, as a place in the bytes that were read. Nothing of it is
@@ -23,6 +25,18 @@ package enum PEM {
 
         package func contents(of bytes: [UInt8]) throws(PEMError) -> [UInt8] {
             try bytes.withRawBytes { (bytes) throws(PEMError) in try contents(of: bytes) }
+        }
+
+        /// The same in locked memory, for keys.
+        package func secretContents(of bytes: UnsafeRawBufferPointer) throws(PEMError) -> SecretBytes {
+            try SecretBytes(capacity: body.count / 4 * 3 + 3) { (memory) throws(PEMError) in
+                var count = 0
+                try decode(bytes) { byte in
+                    memory[count] = byte
+                    count += 1
+                }
+                return count
+            }
         }
 
         fileprivate func decode(_ bytes: UnsafeRawBufferPointer, _ emit: (UInt8) -> Void) throws(PEMError) {
@@ -57,8 +71,9 @@ package enum PEM {
     }
 
     /// A block with lines of 64 characters, as text in ASCII.
-    package static func encode(label: String, der: [UInt8]) -> [UInt8] {
+    package static func encode(label: String, headers: [String] = [], der: [UInt8]) -> [UInt8] {
         var text = Array("-----BEGIN \(label)-----\n".utf8)
+        if !headers.isEmpty { text += Array((headers.joined(separator: "\n") + "\n\n").utf8) }
         for start in stride(from: 0, to: der.count, by: 48) {
             Base64Encoder.append(der[start..<min(start + 48, der.count)], to: &text)
             text.append(UInt8(ascii: "\n"))

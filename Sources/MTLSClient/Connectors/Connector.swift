@@ -23,7 +23,7 @@ public struct ConnectContext: Sendable {
     public let origin: Origin
     /// The limits that concern connecting: ``Timeouts/connect``, ``Timeouts/handshake`` and ``Timeouts/signature``.
     public var timeouts: Timeouts
-    /// For what is worth saying, at `info` at most, without secrets.
+    /// For what is worth saying, at `info` at most, without secrets. What is wrong with the set-up may be a warning, once.
     public var logger: Logger
 
     package init(eventLoop: any EventLoop, origin: Origin, timeouts: Timeouts, logger: Logger) {

@@ -1,5 +1,6 @@
 public import GnuTLS
 import GnuTLSNIO
+import Logging
 public import MTLSCore
 public import MTLSIdentity
 import NIOCore
@@ -74,6 +75,7 @@ public struct TLSConnector: Connector {
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
         let candidates = try await identity?.candidates(for: endpoint) ?? []
+        for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
         let limited = try settings.limited(to: candidates)
         let tls = try shared.context(for: limited)
         try await shared.evaluator.prepare()

@@ -11,7 +11,7 @@ struct OpenSSLKeyTests {
     }
 
     private func failure(_ pem: [UInt8], _ passphrase: SecretBytes? = nil) -> PrivateKeyError? {
-        do throws(PrivateKeyError) { _ = try PrivateKey.read(pem: pem, passphrase: passphrase) } catch { return error }
+        do throws(PrivateKeyError) { _ = try PrivateKey.read(pem, passphrase: passphrase) } catch { return error }
         return nil
     }
 
@@ -25,7 +25,7 @@ struct OpenSSLKeyTests {
     func plainKeysAreRead(command: String, label: String, algorithm: PublicKey.Algorithm) throws {
         let pem = OpenSSL.output(command)
         #expect(String(decoding: pem, as: UTF8.self).contains(label))
-        #expect(try PrivateKey.read(pem: pem).publicKey.algorithm == algorithm)
+        #expect(try PrivateKey.read(pem).publicKey.algorithm == algorithm)
     }
 
     @Test(arguments: [

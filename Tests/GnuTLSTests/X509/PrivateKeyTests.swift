@@ -9,7 +9,7 @@ struct PrivateKeyTests {
     }
 
     private func failure(_ pem: [UInt8], _ passphrase: SecretBytes? = nil) -> PrivateKeyError? {
-        do throws(PrivateKeyError) { _ = try PrivateKey.read(pem: pem, passphrase: passphrase) } catch { return error }
+        do throws(PrivateKeyError) { _ = try PrivateKey.read(pem, passphrase: passphrase) } catch { return error }
         return nil
     }
 
@@ -18,7 +18,7 @@ struct PrivateKeyTests {
     @Test(arguments: SlowKeys.kinds)
     func everyKindSurvivesPEM(kind: KeyKind) throws {
         let key = try SlowKeys.key(kind)
-        let again = try PrivateKey.read(pem: key.pemEncoded())
+        let again = try PrivateKey.read(key.pemEncoded())
         #expect(again.publicKey == key.publicKey)
         let scheme = try #require(again.publicKey.schemes.first)
         #expect(key.publicKey.verify(try again.sign([1, 2, 3], scheme: scheme), of: [1, 2, 3], scheme: scheme))
@@ -29,7 +29,7 @@ struct PrivateKeyTests {
         let key = try SlowKeys.key(kind)
         let pem = try key.pemEncoded(passphrase: secret("right"))
         #expect(bytes(pem).starts(with: Array("-----BEGIN ENCRYPTED PRIVATE KEY-----".utf8)))
-        #expect(try PrivateKey.read(pem: pem, passphrase: secret("right")).publicKey == key.publicKey)
+        #expect(try PrivateKey.read(pem, passphrase: secret("right")).publicKey == key.publicKey)
     }
 
     @Test func aMissingPassphraseIsToldFromAWrongOne() throws {
@@ -47,22 +47,20 @@ struct PrivateKeyTests {
 
     @Test func aNeedlessPassphraseIsIgnored() throws {
         let key = try PrivateKey.generate(.ed25519)
-        #expect(try PrivateKey.read(pem: key.pemEncoded(), passphrase: secret("any")).publicKey == key.publicKey)
+        #expect(try PrivateKey.read(key.pemEncoded(), passphrase: secret("any")).publicKey == key.publicKey)
     }
 
     @Test func theKeyIsFoundBesideItsCertificates() throws {
         let authority = try TestAuthority()
         let pem =
             authority.certificate.pemEncoded + bytes(try authority.key.pemEncoded()) + authority.certificate.pemEncoded
-        #expect(try PrivateKey.read(pem: pem).publicKey == authority.certificate.publicKey)
+        #expect(try PrivateKey.read(pem).publicKey == authority.certificate.publicKey)
         #expect(try Certificate.chain(pem: pem) == [authority.certificate, authority.certificate])
     }
 
-    @Test func textWithoutAKeyIsNotAKey() throws {
-        #expect(failure([]) == .notAKey)
-        #expect(failure(Array("hello".utf8)) == .notAKey)
-        #expect(failure(try TestAuthority().certificate.pemEncoded) == .notAKey)
-        #expect(failure(PEM.encode(label: "PUBLIC KEY", der: [1, 2, 3])) == .notAKey)
+    @Test func textWithoutAKeyIsNotAKey() {
+        #expect(failure([]) == .notAKey())
+        #expect(failure(Array("hello".utf8)) == .notAKey())
     }
 
     @Test func twoKeysAreOneTooMany() throws {
@@ -84,7 +82,7 @@ struct PrivateKeyTests {
         }
     }
 
-    @Test(arguments: ["DSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "TSS2 PRIVATE KEY"])
+    @Test(arguments: ["DSA PRIVATE KEY", "TSS2 PRIVATE KEY"])
     func otherFormatsAreUnsupported(label: String) {
         #expect(failure(PEM.encode(label: label, der: [0x30, 0])) == .unsupported("a block \"\(label)\""))
     }
