@@ -117,7 +117,7 @@ import Testing
         #expect(container.status == 0)
         let pem = Array(container.output.utf8)
         #expect(
-            try PrivateKey.read(pem: pem).publicKey == Certificate.chain(pem: pem).first?.publicKey)
+            try PrivateKey.read(pem).publicKey == Certificate.chain(pem: pem).first?.publicKey)
         let wrong = try await place.openssl(
             "pkcs12", "-in", "\(place.pki)/alice.p12", "-passin", "pass:wrong", "-nodes")
         #expect(wrong.status != 0)

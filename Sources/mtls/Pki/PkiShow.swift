@@ -80,7 +80,7 @@ struct PkiShow: PkiSubcommand {
     /// nil when the key is encrypted.
     private static func publicHalf(_ bytes: UnsafeRawBufferPointer, _ block: PEM.Block) throws -> PublicKey? {
         do throws(PrivateKeyError) {
-            return try PrivateKey.read(pem: UnsafeRawBufferPointer(rebasing: bytes[block.range])).publicKey
+            return try PrivateKey.read(UnsafeRawBufferPointer(rebasing: bytes[block.range])).publicKey
         } catch .passphraseMissing {
             return nil
         }
