@@ -270,6 +270,9 @@ extension MTLSError {
     var isPermanent: Bool {
         switch phase {
         case .prepare, .identity, .trust, .verify, .sign: true
+        case .proxy:
+            [.proxyAuthenticationRequired, .clientCertificateRejected, .clientCertificateRequired].contains(code)
+                || (underlying as? MTLSError)?.isPermanent ?? false
         case .handshake: fault == .caller
         default: code == .connectionInsecure
         }
