@@ -62,6 +62,15 @@ public struct Timeouts: Hashable, Sendable {
         return limit.flatMap { $0 > .zero ? $0 : nil }
     }
 
+    /// How long a connection may take in all, with a proxy before the origin: each is connected to, and each may demand a
+    /// handshake and a signature. Nil if one of these has no limit.
+    package var ofAttempt: Duration? {
+        guard let connect = limit(of: .connect), let handshake = limit(of: .handshake),
+            let signature = limit(of: .signature)
+        else { return nil }
+        return (connect + handshake + signature) * 2
+    }
+
     /// When `step`, begun at `start`, is over its limit.
     package func deadline(of step: Step, from start: Deadline) -> Deadline {
         limit(of: step).map { start + $0 } ?? .distantFuture
