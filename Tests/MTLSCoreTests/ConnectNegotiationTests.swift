@@ -52,11 +52,15 @@ import Testing
     @Test(arguments: responses)
     func aResponseMeansTheSameWhereverItIsCut(_ text: String) {
         let bytes = Array(text.utf8)
-        let whole = outcome([bytes])
-        for cut in bytes.indices {
-            #expect(outcome([Array(bytes[..<cut]), Array(bytes[cut...])]) == whole, "cut at \(cut)")
+        // Garbage is quoted as far as it has come.
+        let kind = { (outcome: Outcome) in
+            if case .failed(.proxyMalformed, _) = outcome { Outcome.failed(.proxyMalformed, "") } else { outcome }
         }
-        #expect(outcome(bytes.map { [$0] }) == whole)
+        let whole = kind(outcome([bytes]))
+        for cut in bytes.indices {
+            #expect(kind(outcome([Array(bytes[..<cut]), Array(bytes[cut...])])) == whole, "cut at \(cut)")
+        }
+        #expect(kind(outcome(bytes.map { [$0] })) == whole)
     }
 
     @Test(arguments: responses)

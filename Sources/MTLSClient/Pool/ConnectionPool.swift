@@ -298,7 +298,7 @@ struct HTTP1Connection {
 
 extension MTLSError {
     /// Whether the next attempt would fail for the same reason.
-    var isPermanent: Bool {
+    package var isPermanent: Bool {
         switch phase {
         case .prepare, .identity, .trust, .verify, .sign: true
         case .proxy:

@@ -53,6 +53,7 @@ package struct ConnectNegotiation: TunnelNegotiation {
             if line.last == UInt8(ascii: "\r") { line.removeLast() }
             if headLength > Self.headLimit { throw tooLarge }
             if !line.isEmpty {
+                if lines.isEmpty, ConnectRefusal.statusLine(line) == nil { throw ends.malformed(ConnectRefusal.oddity(line)) }
                 lines.append(line)
                 continue
             }

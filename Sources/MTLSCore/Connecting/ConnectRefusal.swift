@@ -69,7 +69,7 @@ struct ConnectRefusal {
         return "sent what is not a response of HTTP/1: “\(short(String(decoding: line.prefix(80), as: UTF8.self)))”"
     }
 
-    private static func statusLine(_ line: ArraySlice<UInt8>) -> (Int, String)? {
+    static func statusLine(_ line: ArraySlice<UInt8>) -> (Int, String)? {
         let line = Array(line)
         guard line.count >= 12, line.starts(with: "HTTP/1.".utf8), isDigit(line[7]), line[8] == 0x20,
             line[9...11].allSatisfy(isDigit), line.count == 12 || line[12] == 0x20, line.allSatisfy(isText)
