@@ -106,7 +106,7 @@ struct TransportOptions: ParsableArguments {
     @Option(
         name: .long, parsing: .unconditional,
         help: ArgumentHelp("How many probes may stay unanswered.", valueName: "number"))
-    var keepaliveCnt: Int?
+    var keepaliveCnt: String?
 
     @Flag(name: .long, help: "Do not probe idle connections.")
     var noKeepalive = false

@@ -23,8 +23,10 @@ struct TransportPlan {
             tcp.keepAlive?.idle = time
             tcp.keepAlive?.interval = time
         }
-        if let count = options.keepaliveCnt {
-            guard count > 0 else { throw UsageError("--keepalive-cnt takes a number above zero") }
+        if let text = options.keepaliveCnt {
+            guard let count = Int(text), count > 0 else {
+                throw UsageError("--keepalive-cnt takes a number above zero, not '\(text)'")
+            }
             tcp.keepAlive?.count = count
         }
         self.tcp = tcp

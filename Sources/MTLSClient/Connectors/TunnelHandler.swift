@@ -65,16 +65,13 @@ final class TunnelHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func perform(_ step: TunnelStep, _ context: ChannelHandlerContext) {
         switch step {
-        case .say(let bytes):
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(bytes: bytes)), promise: nil)
-            context.read()
+        case .say(let bytes): write(ByteBuffer(bytes: bytes), promise: nil, context)
         case .sayCredentials:
             let buffer = credentials.withUnsafeBytes { ByteBuffer(bytes: $0) }
             let written = context.eventLoop.makePromise(of: Void.self)
-            context.writeAndFlush(wrapOutboundOut(buffer), promise: written)
+            write(buffer, promise: written, context)
             // Whoever wrote it has let go of it by then: it is wiped in place.
             written.futureResult.assumeIsolated().whenComplete { [buffer] _ in buffer.wiped() }
-            context.read()
         case .listen: break
         case .open(let rest):
             timer?.cancel()
@@ -82,6 +79,13 @@ final class TunnelHandler: ChannelDuplexHandler, RemovableChannelHandler {
             if rest.isEmpty { context.pipeline.syncOperations.removeHandler(self, promise: nil) }
             completion.succeed()
         }
+    }
+
+    /// A read is outstanding before anything is written: when the write fails because the proxy is gone, what it said
+    /// before, such as an alert about our certificate, is read yet.
+    private func write(_ buffer: ByteBuffer, promise: EventLoopPromise<Void>?, _ context: ChannelHandlerContext) {
+        context.read()
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
     }
 
     private func fail(_ error: any Error, _ context: ChannelHandlerContext) {
