@@ -11,11 +11,13 @@ struct ProxyOptions: ParsableArguments {
             """, valueName: "[scheme://]host[:port]"))
     var proxy: String?
 
-    @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("The same as -x socks5://.", valueName: "host[:port]"))
+    @Option(
+        name: .long, parsing: .unconditional, help: ArgumentHelp("The same as -x socks5://.", valueName: "host[:port]"))
     var socks5: String?
 
     @Option(
-        name: .long, parsing: .unconditional, help: ArgumentHelp("The same as -x socks5h://.", valueName: "host[:port]"))
+        name: .long, parsing: .unconditional, help: ArgumentHelp("The same as -x socks5h://.", valueName: "host[:port]")
+    )
     var socks5Hostname: String?
 
     @Option(
@@ -95,7 +97,8 @@ struct TransportOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .unconditional,
-        help: ArgumentHelp("Connect from this local address, or from those of an interface.", valueName: "name|address"))
+        help: ArgumentHelp("Connect from this local address, or from those of an interface.", valueName: "name|address")
+    )
     var interface: String?
 
     @Option(

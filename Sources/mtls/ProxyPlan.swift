@@ -27,7 +27,9 @@ struct ProxyPlan {
         pin = try .named("proxy-pin", file: options.proxyPinSource, variable: options.proxyPinEnv)
         passphrase = try .named("proxy-pass", file: options.proxyPassSource, variable: options.proxyPassEnv)
         trust = .named(options.proxyCacert, acceptsAnything: options.proxyInsecure)
-        if options.proxyInsecure { warnings.append("--proxy-insecure: the proxy is not authenticated; anybody may answer") }
+        if options.proxyInsecure {
+            warnings.append("--proxy-insecure: the proxy is not authenticated; anybody may answer")
+        }
         do throws(MTLSError) {
             settings = try Self.settings(options, variable)
         } catch {

@@ -40,7 +40,9 @@ struct TransportPlan {
         var entry = list
         while let current = entry?.pointee {
             entry = current.ifa_next
-            guard String(cString: current.ifa_name) == name, let address = UnsafeRawPointer(current.ifa_addr) else { continue }
+            guard String(cString: current.ifa_name) == name, let address = UnsafeRawPointer(current.ifa_addr) else {
+                continue
+            }
             switch Int32(current.ifa_addr.pointee.sa_family) {
             case AF_INET:
                 withUnsafeBytes(of: address.loadUnaligned(as: sockaddr_in.self).sin_addr) { bytes in

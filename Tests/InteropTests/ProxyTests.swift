@@ -79,8 +79,10 @@ import Testing
         await client.shutdown()
     }
 
-    @Test(arguments: [(Nginx.Site.expired, MTLSError.Code.certificateExpired), (.wrongName, .nameMismatch),
-        (.untrusted, .issuerUnknown)])
+    @Test(arguments: [
+        (Nginx.Site.expired, MTLSError.Code.certificateExpired), (.wrongName, .nameMismatch),
+        (.untrusted, .issuerUnknown),
+    ])
     func anOriginThatIsNotTrustedIsBlamedAndNotSquid(site: Nginx.Site, code: MTLSError.Code) async throws {
         let client = try await client(.http, site: site, identity: Nginx.running().identity("x"), proxyIdentity: nil)
         let error = try await failure { try await client.get() }
@@ -169,7 +171,8 @@ extension CertificateAuthority {
         let tinyproxy = try await Tinyproxy()
         let client = try await client(tinyproxy, password: password)
         let error = try await failure { try await client.get() }
-        #expect([.proxyAuthenticationRequired, .proxyRefused].contains(error.code) && error.phase == .proxy, "\(error)")
+        #expect(
+            [.proxyAuthenticationRequired, .proxyRefused].contains(error.code) && error.phase == .proxy, "\(error)")
         #expect(error.message.contains("401") || error.message.contains("credentials"), "\(error)")
         await client.shutdown()
     }
@@ -186,7 +189,8 @@ extension CertificateAuthority {
             files.options + given + ["--proxy-password-env", "SECRET", url], environment: ["SECRET": "wonder"])
         #expect(fromVariable.status == 0, "\(fromVariable.errors)")
         let wrong = try await MTLSCommand.run(
-            ["-v"] + files.options + given + ["--proxy-password-env", "SECRET", url], environment: ["SECRET": "hunter2"])
+            ["-v"] + files.options + given + ["--proxy-password-env", "SECRET", url], environment: ["SECRET": "hunter2"]
+        )
         #expect(wrong.status == 56 && !wrong.errors.contains("hunter2"), "\(wrong.errors)")
         #expect(!wrong.errors.contains("YWxpY2U6aHVudGVyMg"))
     }

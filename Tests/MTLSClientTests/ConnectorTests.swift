@@ -128,7 +128,8 @@ import Testing
             server.url,
             connector: Returning { endpoint, context in
                 Connection(
-                    channel: try await ClientBootstrap(group: group).connect(host: endpoint.host, port: endpoint.port).get())
+                    channel: try await ClientBootstrap(group: group).connect(host: endpoint.host, port: endpoint.port)
+                        .get())
             })
         await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.message.contains("eventLoop") == true }
         await client.shutdown()

@@ -27,7 +27,8 @@ import Testing
         }
 
         func client(
-            origin: Identity? = nil, proxy identity: Identity? = nil, proxyTrust: Trust? = nil, originTrust: Trust? = nil,
+            origin: Identity? = nil, proxy identity: Identity? = nil, proxyTrust: Trust? = nil,
+            originTrust: Trust? = nil,
             credentials: Proxy.Credentials? = nil, timeouts: Timeouts = Timeouts()
         ) throws -> Client {
             let connector = try HTTPProxyConnector(
@@ -53,7 +54,8 @@ import Testing
     func anHTTPSOriginIsReachedWithAnIdentityOnEachHop(kind: Proxy.Kind, isMutual: Bool) async throws {
         if kind == .http, isMutual { return }
         let hops = try await Hops(
-            proxy: kind, proxyClients: isMutual ? .required : .ignored, originClients: isMutual ? .required : .requested)
+            proxy: kind, proxyClients: isMutual ? .required : .ignored, originClients: isMutual ? .required : .requested
+        )
         let client = try hops.client(proxy: isMutual ? hops.proxyWorld.identity("gate") : nil)
         for _ in 1...2 {
             #expect(try await client.get("/x").body.text(upTo: .kibibytes(1)) == "CN=alice")
@@ -215,7 +217,9 @@ import Testing
 
     @Test func bytesBehindTheHeadBelongToTheTunnel() async throws {
         // The whole answer comes with the head, as from a server that speaks first.
-        let proxy = try await TestProxy { _ in .raw("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nfirst words", closes: false) }
+        let proxy = try await TestProxy { _ in
+            .raw("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nfirst words", closes: false)
+        }
         let connector = try HTTPProxyConnector(Proxy(proxy.url))
         #expect(try await Reading.text(of: connector, count: 11) == "first words")
     }
@@ -243,7 +247,8 @@ import Testing
     @Test func refusedCredentialsCostOneAttemptAndAreNotTold() async throws {
         let reads = Counter()
         let (error, proxy) = try await answer(
-            "HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=\"vault\"\r\nContent-Length: 0\r\n\r\n", closes: false,
+            "HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=\"vault\"\r\nContent-Length: 0\r\n\r\n",
+            closes: false,
             credentials: .init(user: "alice", password: source("hunter2", reads: reads)))
         #expect(error.code == .proxyAuthenticationRequired && error.isPermanent)
         #expect(error.message.contains("vault") && error.message.contains("refused the credentials"))

@@ -15,10 +15,13 @@ final class PlainServer: Sendable {
     init(_ text: String, unixSocket path: String? = nil) async throws {
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Answering(text)) }
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Answering(text))
+                }
             }
         channel =
-            try await (path.map { bootstrap.bind(unixDomainSocketPath: $0) } ?? bootstrap.bind(host: "127.0.0.1", port: 0))
+            try await
+            (path.map { bootstrap.bind(unixDomainSocketPath: $0) } ?? bootstrap.bind(host: "127.0.0.1", port: 0))
             .get()
         port = channel.localAddress?.port ?? 0
     }
@@ -162,4 +165,47 @@ final class BlackHole: Sendable {
     let port: Int
 
     deinit { for descriptor in descriptors { close(descriptor) } }
+}
+
+/// A server that has an answer ready for each read of a connection, and keeps what it got.
+final class ScriptedServer: Sendable {
+    private final class Log: Sendable {
+        let messages = Mutex<[[UInt8]]>([])
+    }
+
+    let port: Int
+    private let channel: any Channel
+    private let log: Log
+
+    /// What came, each read by itself.
+    var received: [[UInt8]] { log.messages.withLock { $0 } }
+
+    init(_ answers: [[UInt8]]) async throws {
+        let log = Log()
+        self.log = log
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Script(answers, log))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        port = channel.localAddress?.port ?? 0
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    private final class Script: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private var answers: ArraySlice<[UInt8]>
+        private let log: Log
+
+        init(_ answers: [[UInt8]], _ log: Log) { (self.answers, self.log) = (answers[...], log) }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            log.messages.withLock { $0.append(Array(unwrapInboundIn(data).readableBytesView)) }
+            guard let answer = answers.popFirst() else { return context.close(promise: nil) }
+            context.writeAndFlush(NIOAny(ByteBuffer(bytes: answer)), promise: nil)
+        }
+    }
 }

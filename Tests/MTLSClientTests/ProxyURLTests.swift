@@ -14,7 +14,8 @@ import Testing
 
     @Test(arguments: [
         "", "http://", "ftp://proxy", "socks4://proxy", "proxy:0", "proxy:65536", "proxy:x", "http://proxy/path",
-        "http://[::1", "http://::1:80", "http://pro xy", "http://u%4:secret@proxy", "u%zz:secret@proxy", "http://secret:x@",
+        "http://[::1", "http://::1:80", "http://pro xy", "http://u%4:secret@proxy", "u%zz:secret@proxy",
+        "http://secret:x@",
         "http://u:secret@proxy:port",
     ])
     func whatIsNoProxyIsRefusedAndNoSecretIsQuoted(url: String) {
@@ -31,15 +32,18 @@ import Testing
         try settings(environment).proxy(for: ParsedURL(url).origin)?.description
     }
 
-    @Test(arguments: [
-        (["https_proxy": "a:1"], "http://a:1", nil), (["HTTPS_PROXY": "a:1"], "http://a:1", nil),
-        (["https_proxy": "a:1", "HTTPS_PROXY": "b:1"], "http://a:1", nil), (["http_proxy": "a:1"], nil, "http://a:1"),
-        (["HTTP_PROXY": "a:1"], nil, nil), (["ALL_PROXY": "a:1"], "http://a:1", "http://a:1"),
-        (["all_proxy": "socks5h://a:1", "http_proxy": "b:1"], "socks5h://a:1", "http://b:1"),
-        (["https_proxy": "", "HTTPS_PROXY": "b:1", "ALL_PROXY": "c:1"], nil, "http://c:1"),
-        (["ALL_PROXY": "a:1", "NO_PROXY": "example.com"], nil, nil),
-        (["ALL_PROXY": "a:1", "no_proxy": "", "NO_PROXY": "example.com"], "http://a:1", "http://a:1"), ([:], nil, nil),
-    ] as [([String: String], String?, String?)])
+    @Test(
+        arguments: [
+            (["https_proxy": "a:1"], "http://a:1", nil), (["HTTPS_PROXY": "a:1"], "http://a:1", nil),
+            (["https_proxy": "a:1", "HTTPS_PROXY": "b:1"], "http://a:1", nil),
+            (["http_proxy": "a:1"], nil, "http://a:1"),
+            (["HTTP_PROXY": "a:1"], nil, nil), (["ALL_PROXY": "a:1"], "http://a:1", "http://a:1"),
+            (["all_proxy": "socks5h://a:1", "http_proxy": "b:1"], "socks5h://a:1", "http://b:1"),
+            (["https_proxy": "", "HTTPS_PROXY": "b:1", "ALL_PROXY": "c:1"], nil, "http://c:1"),
+            (["ALL_PROXY": "a:1", "NO_PROXY": "example.com"], nil, nil),
+            (["ALL_PROXY": "a:1", "no_proxy": "", "NO_PROXY": "example.com"], "http://a:1", "http://a:1"),
+            ([:], nil, nil),
+        ] as [([String: String], String?, String?)])
     func theEnvironmentIsReadAsCurlReadsIt(environment: [String: String], https: String?, http: String?) throws {
         #expect(try proxy(environment, "https://api.example.com") == https)
         #expect(try proxy(environment, "http://api.example.com") == http)

@@ -31,7 +31,9 @@ import Testing
         -> MTLSError
     {
         let context = try Reading.context(timeouts: timeouts)
-        let error = await #expect(throws: MTLSError.self) { try await connector.connect(to: endpoint, context: context) }
+        let error = await #expect(throws: MTLSError.self) {
+            try await connector.connect(to: endpoint, context: context)
+        }
         return try #require(error)
     }
 
@@ -101,7 +103,9 @@ import Testing
         struct Broken: Error {}
         #expect(try await error(TCPConnector(resolver: Answers()), origin).code == .resolveFailed)
         let broken = try await error(TCPConnector(resolver: Answers(Broken())), origin)
-        #expect(broken.code == .resolveFailed && broken.underlying is Broken && broken.origin == "https://origin.example:443")
+        #expect(
+            broken.code == .resolveFailed && broken.underlying is Broken
+                && broken.origin == "https://origin.example:443")
     }
 
     @Test func overridesGoBeforeTheOtherResolver() async throws {

@@ -44,9 +44,12 @@ import Testing
         "HTTP/1.1 200 OK\n\nlenient", "\r\nHTTP/1.1 200 OK\r\n\r\n",
         "HTTP/1.1 407 Auth\r\nProxy-Authenticate: Basic realm=\"r\"\r\nContent-Length: 3\r\n\r\nno!",
         "HTTP/1.1 403 No\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\nforbidden",
-        "HTTP/1.1 503 Busy\r\n\r\nuntil the end", "HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n",
-        "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/2 200\r\n\r\n", "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 200 O\u{0}K\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+        "HTTP/1.1 503 Busy\r\n\r\nuntil the end",
+        "HTTP/1.1 302 Found\r\nLocation: http://x/\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/2 200\r\n\r\n", "SSH-2.0-OpenSSH\r\n",
+        "HTTP/1.1 200 OK\r\n folded\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 200 O\u{0}K\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
     ]
 
     @Test(arguments: responses)
@@ -91,17 +94,23 @@ import Testing
 
     @Test func garbageIsNotWaitedFor() {
         #expect(outcome("SSH", ends: false) != .listening)
-        #expect(outcome([[0x15, 3, 3, 0, 2, 2, 70]], ends: false) == .failed(
-            .proxyMalformed, "the proxy http://proxy:3128 answered in TLS: its URL is to begin with https"))
-        #expect(outcome([[5, 0xFF]], ends: false) == .failed(
-            .proxyMalformed, "the proxy http://proxy:3128 answered as a SOCKS proxy does: its URL is to begin with socks5"))
+        #expect(
+            outcome([[0x15, 3, 3, 0, 2, 2, 70]], ends: false)
+                == .failed(
+                    .proxyMalformed, "the proxy http://proxy:3128 answered in TLS: its URL is to begin with https"))
+        #expect(
+            outcome([[5, 0xFF]], ends: false)
+                == .failed(
+                    .proxyMalformed,
+                    "the proxy http://proxy:3128 answered as a SOCKS proxy does: its URL is to begin with socks5"))
     }
 
     @Test func aDemandForCredentialsIsToldWithItsRealm() {
         #expect(
             outcome(Self.responses[7])
                 == .failed(
-                    .proxyAuthenticationRequired, "the proxy http://proxy:3128 demands credentials (Basic realm=\"r\")"))
+                    .proxyAuthenticationRequired, "the proxy http://proxy:3128 demands credentials (Basic realm=\"r\")")
+        )
         #expect(
             outcome(Self.responses[7], credentials: true)
                 == .failed(
@@ -119,7 +128,8 @@ import Testing
             outcome(Self.responses[9])
                 == .failed(
                     .proxyRefused,
-                    "the proxy http://proxy:3128 refused a tunnel to api.example:443: 503 Busy; it says: until the end"))
+                    "the proxy http://proxy:3128 refused a tunnel to api.example:443: 503 Busy; it says: until the end")
+        )
     }
 
     @Test func ofAPageTheTitleIsTold() {
@@ -138,7 +148,9 @@ import Testing
     }
 
     @Test func controlCharactersOfAProxyAreEscaped() {
-        guard case .failed(_, let message) = outcome("HTTP/1.1 403 No\r\n\r\n\u{1b}[2J") else { return #expect(Bool(false)) }
+        guard case .failed(_, let message) = outcome("HTTP/1.1 403 No\r\n\r\n\u{1b}[2J") else {
+            return #expect(Bool(false))
+        }
         #expect(message.contains("\\u{1b}[2J"))
     }
 

@@ -74,7 +74,9 @@ import Testing
         #expect(IPAddress(text)?.description == written)
     }
 
-    @Test(arguments: ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "[::1]", "fe80::1%eth0", "host", ":"])
+    @Test(arguments: [
+        "", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "[::1]", "fe80::1%eth0", "host", ":",
+    ])
     func whatIsNoAddressIsNone(text: String) {
         #expect(IPAddress(text) == nil)
     }

@@ -50,7 +50,8 @@ import Testing
         let v4 = try #require(IPAddress("10.1.2.3"))
         let v6 = try #require(IPAddress("fd00::1"))
         #expect(
-            try conversation([[5, 0]], target: .address(v4), pieces: 1).last == .say([5, 1, 0, 1, 10, 1, 2, 3, 0x20, 0xFB]))
+            try conversation([[5, 0]], target: .address(v4), pieces: 1).last
+                == .say([5, 1, 0, 1, 10, 1, 2, 3, 0x20, 0xFB]))
         #expect(
             try conversation([[5, 0]], target: .address(v6), pieces: 1).last
                 == .say([5, 1, 0, 4] + v6.bytes + [0x20, 0xFB]))
@@ -86,13 +87,14 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        (1, "general failure of the proxy"), (2, "its rules do not allow the connection"),
-        (3, "the network is unreachable"), (4, "the host is unreachable, or its name is unknown"),
-        (5, "the connection was refused"), (6, "the time to live expired"),
-        (7, "it does not support the command CONNECT"), (8, "it does not support addresses of this type"),
-        (9, "it gave the unknown reason 9"), (255, "it gave the unknown reason 255"),
-    ] as [(UInt8, String)])
+    @Test(
+        arguments: [
+            (1, "general failure of the proxy"), (2, "its rules do not allow the connection"),
+            (3, "the network is unreachable"), (4, "the host is unreachable, or its name is unknown"),
+            (5, "the connection was refused"), (6, "the time to live expired"),
+            (7, "it does not support the command CONNECT"), (8, "it does not support addresses of this type"),
+            (9, "it gave the unknown reason 9"), (255, "it gave the unknown reason 255"),
+        ] as [(UInt8, String)])
     func eachReplyThatSaysNoHasATextOfItsOwn(reply: UInt8, text: String) throws {
         // Two bytes suffice: some proxies say no more.
         let error = #expect(throws: MTLSError.self) { try conversation([[5, 0], [5, reply]], pieces: 1) }
@@ -101,21 +103,24 @@ import Testing
         #expect(error?.underlying as? SOCKS5Failure == SOCKS5Failure(reply: reply))
     }
 
-    @Test(arguments: [
-        ([[4, 0]], "SOCKS4"), ([[0, 90]], "SOCKS4"), ([Array("HTTP/1.1 400 Bad".utf8)], "HTTP"), ([[0x15, 3, 3]], "TLS"),
-        ([[9, 9]], "version 9"), ([[5, 1]], "method 1"), ([[5, 2]], "method 2"), ([[5, 0, 5]], "out of turn"),
-        ([[5, 0], [5, 0, 0, 2, 1]], "type 2"), ([[5, 0], [4, 0]], "SOCKS4"),
-    ] as [([[UInt8]], String)])
+    @Test(
+        arguments: [
+            ([[4, 0]], "SOCKS4"), ([[0, 90]], "SOCKS4"), ([Array("HTTP/1.1 400 Bad".utf8)], "HTTP"),
+            ([[0x15, 3, 3]], "TLS"),
+            ([[9, 9]], "version 9"), ([[5, 1]], "method 1"), ([[5, 2]], "method 2"), ([[5, 0, 5]], "out of turn"),
+            ([[5, 0], [5, 0, 0, 2, 1]], "type 2"), ([[5, 0], [4, 0]], "SOCKS4"),
+        ] as [([[UInt8]], String)])
     func anOddAnswerIsRefused(answers: [[UInt8]], text: String) {
         let error = #expect(throws: MTLSError.self) { try conversation(answers, pieces: 100) }
         #expect(error?.code == .proxyMalformed)
         #expect(error?.message.contains(text) == true, "\(error?.message ?? "")")
     }
 
-    @Test(arguments: [
-        ([[5, 0xFF]], false, "demands credentials"), ([[5, 0xFF]], true, "accepts neither"),
-        ([[5, 2], [1, 1]], true, "refused the credentials"),
-    ] as [([[UInt8]], Bool, String)])
+    @Test(
+        arguments: [
+            ([[5, 0xFF]], false, "demands credentials"), ([[5, 0xFF]], true, "accepts neither"),
+            ([[5, 2], [1, 1]], true, "refused the credentials"),
+        ] as [([[UInt8]], Bool, String)])
     func aDemandForOtherCredentialsIsAnErrorOfItsOwn(answers: [[UInt8]], given: Bool, text: String) {
         let error = #expect(throws: MTLSError.self) { try conversation(answers, credentials: given, pieces: 1) }
         #expect(error?.code == .proxyAuthenticationRequired)

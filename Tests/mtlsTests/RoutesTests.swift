@@ -55,7 +55,8 @@ struct RoutesTests {
     }
 
     @Test(arguments: [
-        "", "host", "host:443", "host:x:127.0.0.1", "host:0:127.0.0.1", "host:443:", ":443:::1", "h:443:name", "h:443:127.0.0.1,", "h:443:1.2.3",
+        "", "host", "host:443", "host:x:127.0.0.1", "host:0:127.0.0.1", "host:443:", ":443:::1", "h:443:name",
+        "h:443:127.0.0.1,", "h:443:1.2.3",
     ])
     func aMalformedResolveIsRefused(_ text: String) {
         #expect(throws: UsageError.self) { try Routes(resolve: [text]) }

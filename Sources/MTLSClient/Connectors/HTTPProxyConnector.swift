@@ -31,17 +31,24 @@ public struct HTTPProxyConnector: Connector {
         over transport: any Connector = TCPConnector()
     ) throws(MTLSError) {
         func refusal(_ reason: String, _ advice: String? = nil) -> MTLSError {
-            MTLSError(.tlsOptionsInvalid, phase: .prepare, fault: .caller, "the proxy \(proxy) \(reason)", advice: advice)
+            MTLSError(
+                .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the proxy \(proxy) \(reason)", advice: advice)
         }
-        let transport: any Connector = switch proxy.kind {
-        case .https: TLSConnector(identity: identity, trust: trust, settings: tls, over: transport)
-        case .http:
-            if identity != nil {
-                throw refusal("cannot be shown a certificate: it is not spoken to over TLS", "begin its URL with https")
-            } else { transport }
-        case .socks5, .socks5h: throw refusal("is no HTTP proxy", "use SOCKS5Connector")
-        }
-        if let user = proxy.credentials?.user, user.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 < 0x20 || $0 == 0x7F }) {
+        let transport: any Connector =
+            switch proxy.kind {
+            case .https: TLSConnector(identity: identity, trust: trust, settings: tls, over: transport)
+            case .http:
+                if identity != nil {
+                    throw refusal(
+                        "cannot be shown a certificate: it is not spoken to over TLS", "begin its URL with https")
+                } else {
+                    transport
+                }
+            case .socks5, .socks5h: throw refusal("is no HTTP proxy", "use SOCKS5Connector")
+            }
+        if let user = proxy.credentials?.user,
+            user.utf8.contains(where: { $0 == UInt8(ascii: ":") || $0 < 0x20 || $0 == 0x7F })
+        {
             throw refusal("cannot be given this user: the name holds a colon or a control character")
         }
         tunnel = Tunnel(proxy: proxy, transport: transport)
@@ -56,7 +63,8 @@ public struct HTTPProxyConnector: Connector {
     ///   ``MTLSError/Code/proxyMalformed``, ``MTLSError/Code/timeoutConnect``, and what connecting to the proxy throws.
     public func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
         guard endpoint.host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
-            throw MTLSError(.urlInvalid, phase: .proxy, fault: .caller, "a proxy cannot be asked for \"\(endpoint.host)\"")
+            throw MTLSError(
+                .urlInvalid, phase: .proxy, fault: .caller, "a proxy cannot be asked for \"\(endpoint.host)\"")
         }
         let ends = TunnelEnds(proxy: tunnel.proxy.description, target: endpoint)
         let request = try await request(for: endpoint)

@@ -25,7 +25,9 @@ struct ProxyPassword: Sendable {
     private static func read(_ credentials: Proxy.Credentials, _ proxy: String) async throws -> SecretBytes {
         let owner = "\(credentials.user) at the proxy \(proxy)"
         do {
-            if let password = try await credentials.password.read(.init(subject: owner, name: "password")) { return password }
+            if let password = try await credentials.password.read(.init(subject: owner, name: "password")) {
+                return password
+            }
         } catch let error as MTLSError {
             // A key's passphrase is something else.
             throw missing(error.message, error)

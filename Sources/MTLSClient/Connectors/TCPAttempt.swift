@@ -99,7 +99,9 @@ final class TCPAttempt {
             .channelOption(.autoRead, value: false)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
         if let keepAlive = options.keepAlive {
-            func option(_ name: Int32) -> ChannelOptions.Types.SocketOption { .init(level: .tcp, name: .init(rawValue: name)) }
+            func option(_ name: Int32) -> ChannelOptions.Types.SocketOption {
+                .init(level: .tcp, name: .init(rawValue: name))
+            }
             func seconds(_ duration: Duration) -> Int { Int(min(max(1, duration.components.seconds), 32767)) }
             bootstrap = bootstrap.channelOption(.socketOption(.so_keepalive), value: 1)
                 .channelOption(option(TCP_KEEPIDLE), value: seconds(keepAlive.idle))

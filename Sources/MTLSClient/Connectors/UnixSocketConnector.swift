@@ -22,7 +22,9 @@ public struct UnixSocketConnector: Connector {
                 "no connection to the Unix socket \"\(path)\" could be made: \(reason)",
                 origin: context.origin.description, underlying: underlying)
         }
-        guard !path.isEmpty, !path.utf8.contains(0) else { throw failure("the path is empty or holds a NUL byte", .caller) }
+        guard !path.isEmpty, !path.utf8.contains(0) else {
+            throw failure("the path is empty or holds a NUL byte", .caller)
+        }
         guard path.utf8.count <= 103 else {
             throw failure("the path has \(path.utf8.count) bytes, and there is room for 103", .caller)
         }

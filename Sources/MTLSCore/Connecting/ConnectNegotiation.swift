@@ -53,7 +53,9 @@ package struct ConnectNegotiation: TunnelNegotiation {
             if line.last == UInt8(ascii: "\r") { line.removeLast() }
             if headLength > Self.headLimit { throw tooLarge }
             if !line.isEmpty {
-                if lines.isEmpty, ConnectRefusal.statusLine(line) == nil { throw ends.malformed(ConnectRefusal.oddity(line)) }
+                if lines.isEmpty, ConnectRefusal.statusLine(line) == nil {
+                    throw ends.malformed(ConnectRefusal.oddity(line))
+                }
                 lines.append(line)
                 continue
             }
@@ -83,7 +85,9 @@ package struct ConnectNegotiation: TunnelNegotiation {
         guard lines.isEmpty, lineStart < buffer.count else { return }
         let line = buffer[lineStart...]
         let expected = "HTTP/1.".utf8
-        guard !line.elementsEqual(expected.prefix(line.count)) && !line.starts(with: expected), line != [13] else { return }
+        guard !line.elementsEqual(expected.prefix(line.count)) && !line.starts(with: expected), line != [13] else {
+            return
+        }
         throw ends.malformed(ConnectRefusal.oddity(line))
     }
 }

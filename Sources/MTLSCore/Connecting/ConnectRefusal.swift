@@ -64,7 +64,9 @@ struct ConnectRefusal {
 
     /// What is said of a line that is no status line.
     static func oddity(_ line: ArraySlice<UInt8>) -> String {
-        if let first = line.first, (0x14...0x17).contains(first) { return "answered in TLS: its URL is to begin with https" }
+        if let first = line.first, (0x14...0x17).contains(first) {
+            return "answered in TLS: its URL is to begin with https"
+        }
         if line.first == 5 { return "answered as a SOCKS proxy does: its URL is to begin with socks5" }
         return "sent what is not a response of HTTP/1: “\(short(String(decoding: line.prefix(80), as: UTF8.self)))”"
     }

@@ -42,14 +42,17 @@ package struct ProxyBypass: Sendable, Equatable {
 
     private static func rule(_ text: Substring) -> Rule? {
         if let slash = text.firstIndex(of: "/") {
-            guard let network = IPAddress(unbracketed(text[..<slash])), let bits = Int(text[text.index(after: slash)...]),
+            guard let network = IPAddress(unbracketed(text[..<slash])),
+                let bits = Int(text[text.index(after: slash)...]),
                 (0...network.bytes.count * 8).contains(bits)
             else { return nil }
             return .network(network, bits: bits, port: nil)
         }
         var host = text
         var port: Int?
-        if let colon = text.lastIndex(of: ":"), text.hasPrefix("[") ? text[..<colon].hasSuffix("]") : text.firstIndex(of: ":") == colon {
+        if let colon = text.lastIndex(of: ":"),
+            text.hasPrefix("[") ? text[..<colon].hasSuffix("]") : text.firstIndex(of: ":") == colon
+        {
             host = text[..<colon]
             port = Int(text[text.index(after: colon)...])
             guard let port, (1...65535).contains(port) else { return nil }
