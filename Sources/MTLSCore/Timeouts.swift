@@ -3,7 +3,8 @@ public struct Timeouts: Hashable, Sendable {
     /// The wait for a connection of the pool to come free. It does not run out while a connection is being made for the
     /// request: that has the limits `connect`, `handshake` and `signature`. Error: `timeout.wait`.
     public var wait: Duration?
-    /// The transport connection, all addresses of the host included. Error: `timeout.connect`.
+    /// The transport connection, from the name's resolution through all addresses of the host; with a proxy, that to the
+    /// proxy, and once more the tunnel from there. Error: `timeout.connect`.
     public var connect: Duration?
     /// The TLS handshake, but for the time in which the key is signing. Error: `timeout.handshake`.
     public var handshake: Duration?

@@ -14,7 +14,7 @@ final class ConnectionPool {
 
     private var machine: PoolStateMachine
     private var connections: [Int: HTTP1Connection] = [:]
-    private var attempts: [Int: Attempt] = [:]
+    private var attempts: [Int: ConnectionAttempt] = [:]
     private var waiting: [Int: RequestJob] = [:]
     private var lastRequest = 0
     private var timer: Scheduled<Void>?
@@ -169,7 +169,7 @@ final class ConnectionPool {
                 self?.attemptHangs(id, limit)
             }
         }
-        attempts[id] = Attempt(task: task, timer: timer)
+        attempts[id] = ConnectionAttempt(task: task, timer: timer)
     }
 
     private func attemptHangs(_ id: Int, _ limit: Duration) {
@@ -275,18 +275,6 @@ final class ConnectionPool {
             shutdownPromises.append(promise)
         }
         perform(machine.shutdown(isGraceful: graceful, now: .now))
-    }
-}
-
-/// An attempt to connect.
-private struct Attempt {
-    let task: Task<Void, Never>
-    /// The end of its time, for a connector that does not keep to the limits itself.
-    let timer: Scheduled<Void>?
-
-    func end() {
-        task.cancel()
-        timer?.cancel()
     }
 }
 
