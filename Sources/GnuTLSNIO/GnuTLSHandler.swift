@@ -126,13 +126,12 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if case ChannelEvent.inputClosed = event {
-            inputHasEnded()
-            // The transport's end means something only to TLS: what the next handler hears of is close_notify, or an
-            // error.
-            return
+        switch event {
+        // The transport's end means something only to TLS: what the next handler hears of is close_notify, or an error.
+        // That holds for the end of another TLS connection beneath, too.
+        case ChannelEvent.inputClosed, TLSUserEvent.shutdownCompleted, is TruncationEvent: inputHasEnded()
+        default: context.fireUserInboundEventTriggered(event)
         }
-        context.fireUserInboundEventTriggered(event)
     }
 
     private func inputHasEnded() {

@@ -60,7 +60,7 @@ enum Host {
     private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     /// The number that 1 to 3 digits without a leading zero spell, up to 255.
-    fileprivate static func octet(_ digits: some Collection<UInt8>) -> UInt16? {
+    static func octet(_ digits: some Collection<UInt8>) -> UInt16? {
         guard (1...3).contains(digits.count), digits.allSatisfy(isDigit) else { return nil }
         guard digits.count == 1 || digits.first != UInt8(ascii: "0") else { return nil }
         let value = digits.reduce(UInt16(0)) { $0 * 10 + UInt16($1 - UInt8(ascii: "0")) }
@@ -70,7 +70,9 @@ enum Host {
 
 /// An IPv6 address, read by RFC 4291 §2.2 and written by RFC 5952.
 struct IPv6Address: CustomStringConvertible {
-    private let groups: [UInt16]
+    let groups: [UInt16]
+
+    init(groups: [UInt16]) { self.groups = groups }
 
     init?(_ text: Substring) {
         let bytes = Array(text.utf8)

@@ -220,6 +220,14 @@ extension MTLSError.Code {
     public static let resolveFailed = Self("resolve.failed")
     /// No connection could be made.
     public static let connectFailed = Self("connect.failed")
+    /// The local address or interface that connections are to come from cannot be used.
+    public static let localAddressUnavailable = Self("connect.localAddressUnavailable")
+    /// The proxy demands credentials, or refused those that it got.
+    public static let proxyAuthenticationRequired = Self("proxy.authenticationRequired")
+    /// The proxy did not make the tunnel that it was asked for.
+    public static let proxyRefused = Self("proxy.refused")
+    /// The proxy's answer breaks the rules of its protocol, or is no answer.
+    public static let proxyMalformed = Self("proxy.malformed")
     /// Too many requests wait for a connection already.
     public static let queueFull = Self("connect.queueFull")
     /// The connection was lost before the response was whole.

@@ -3,7 +3,8 @@ public struct Timeouts: Hashable, Sendable {
     /// The wait for a connection of the pool to come free. It does not run out while a connection is being made for the
     /// request: that has the limits `connect`, `handshake` and `signature`. Error: `timeout.wait`.
     public var wait: Duration?
-    /// The transport connection, all addresses of the host included. Error: `timeout.connect`.
+    /// The transport connection, from the name's resolution through all addresses of the host; with a proxy, that to the
+    /// proxy, and once more the tunnel from there. Error: `timeout.connect`.
     public var connect: Duration?
     /// The TLS handshake, but for the time in which the key is signing. Error: `timeout.handshake`.
     public var handshake: Duration?
@@ -64,6 +65,15 @@ public struct Timeouts: Hashable, Sendable {
             case .request: request
             }
         return limit.flatMap { $0 > .zero ? $0 : nil }
+    }
+
+    /// How long a connection may take in all, with a proxy before the origin: each is connected to, and each may demand a
+    /// handshake and a signature. Nil if one of these has no limit.
+    package var ofAttempt: Duration? {
+        guard let connect = limit(of: .connect), let handshake = limit(of: .handshake),
+            let signature = limit(of: .signature)
+        else { return nil }
+        return (connect + handshake + signature) * 2
     }
 
     /// When `step`, begun at `start`, is over its limit.

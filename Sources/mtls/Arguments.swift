@@ -1,14 +1,16 @@
 /// What must be done to a command line before ArgumentParser reads it: it knows no clusters such as `-sSXPOST`.
 enum Arguments {
     /// Short options without a value.
-    static let flags = Set("iIvsSfkhV")
+    static let flags = Set("iIvsSfkhVp")
     /// Short options that take one.
-    static let valued = Set("XHdowEm")
+    static let valued = Set("XHdowEmxU")
     /// Long options that take one.
     static let longValued: Set<Substring> = [
         "request", "header", "data", "data-binary", "output", "write-out", "cert", "key", "cacert", "pin-source",
         "pin-env", "pass", "pass-source", "pass-env", "module", "resolve", "connect-to", "tls-max", "connect-timeout",
-        "max-time",
+        "max-time", "proxy", "socks5", "socks5-hostname", "noproxy", "proxy-user", "proxy-password-source",
+        "proxy-password-env", "proxy-cert", "proxy-key", "proxy-pin-source", "proxy-pin-env", "proxy-pass-source",
+        "proxy-pass-env", "proxy-pass", "proxy-cacert", "unix-socket", "interface", "keepalive-time", "keepalive-cnt",
     ]
 
     /// Writes every short option alone, its value behind it: `-sSXPOST` becomes `-s -S -X POST`.

@@ -8,8 +8,12 @@ struct ConnectionPlan {
     /// Files of trust anchors; the system's when there are none.
     var anchors: [String]
     var trustsAnything: Bool
+    let transport: TransportPlan
+    let proxy: ProxyPlan
 
-    init(_ options: ConnectionOptions) throws(UsageError) {
+    init(_ options: ConnectionOptions, transport: TransportPlan, proxy: ProxyPlan) throws(UsageError) {
+        self.transport = transport
+        self.proxy = proxy
         routes = try Routes(resolve: options.resolve, connectTo: options.connectTo)
         anchors = options.cacert
         trustsAnything = options.insecure
@@ -29,13 +33,7 @@ struct ConnectionPlan {
         if let text = options.maxTime { timeouts.request = try Self.seconds(text, "--max-time") }
     }
 
-    var trust: Trust {
-        guard !trustsAnything else { return .dangerouslyTrustAnything }
-        guard let first = anchors.first else { return .system }
-        var trust = Trust.pem(first)
-        trust.kind = .anchors([.files(anchors)])
-        return trust
-    }
+    var trust: Trust { .named(anchors, acceptsAnything: trustsAnything) }
 
     private static func version(_ text: String?) throws(UsageError) -> TLSVersion {
         switch text {

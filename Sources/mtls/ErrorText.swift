@@ -12,6 +12,12 @@ enum ErrorText {
     /// The library speaks of its own settings, to those who write programs.
     private static func advice(_ error: MTLSError) -> String? {
         switch error.code {
+        case .issuerUnknown where error.phase == .proxy:
+            "name the file of its issuer's certificate with --proxy-cacert, if you trust it"
+        case .clientCertificateRequired where error.phase == .proxy: "name one with --proxy-cert and --proxy-key"
+        case .nameMismatch where error.phase == .proxy: "name the proxy as its certificate does"
+        case .proxyAuthenticationRequired: "give --proxy-user, with --proxy-password-source or --proxy-password-env"
+        case .localAddressUnavailable: "give --interface an address of this machine"
         case .timeoutRequest: "allow more with --max-time"
         case .timeoutConnect, .timeoutHandshake: "allow more with --connect-timeout"
         case .timeoutSignature: "is somebody to touch the token, or to type its PIN?"

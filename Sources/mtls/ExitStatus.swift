@@ -9,19 +9,24 @@ enum ExitStatus {
     static let cancelled: Int32 = 42
     static let internalError: Int32 = 43
     static let identity: Int32 = 58
+    static let proxy: Int32 = 97
 
     /// The code for what went wrong in a transfer.
     static func of(_ error: MTLSError) -> Int32 {
-        switch error.code {
+        // Whatever a SOCKS proxy says is one code to curl.
+        if error.underlying is SOCKS5Failure { return proxy }
+        return switch error.code {
         case .urlInvalid: 3
         case .requestInvalid, .tlsOptionsInvalid: usage
-        case .resolveFailed: 6
+        case .resolveFailed: error.phase == .proxy ? 5 : 6
+        case .localAddressUnavailable: 45
         case .connectFailed, .queueFull: 7
         case .responseMalformed: 8
         case .responseTruncated: 18
         case .connectionInsecure, .handshakeFailed: 35
         // Under TLS 1.3 the server's verdict on our certificate comes when the handshake is over.
-        case .clientCertificateRejected, .clientCertificateRequired: error.phase == .handshake ? 35 : 56
+        case .clientCertificateRejected, .clientCertificateRequired:
+            ((error.underlying as? MTLSError) ?? error).phase == .handshake ? 35 : 56
         case .clientClosed, .cancelled: cancelled
         case .invariantViolated: internalError
         case .responseEmpty: 52

@@ -27,13 +27,15 @@ final class Journal: Sendable {
     }
 
     /// A transport connection was made.
-    func connected(to endpoint: Endpoint, for origin: Origin) {
+    ///
+    /// - Parameter place: The host and port, or the path of the socket.
+    func connected(to place: String, for origin: Origin) {
         state.withLock { state in
             state.connects += 1
             state.connected = .now
         }
-        let detour = endpoint == origin.endpoint ? "" : " for \(origin.endpoint)"
-        note(["* Connected to \(endpoint)\(detour)"])
+        let detour = place == origin.endpoint.description ? "" : " for \(origin.endpoint)"
+        note([Verbose.star("Connected to \(place)\(detour)")])
     }
 
     /// A connection is ready for requests.
@@ -61,40 +63,5 @@ final class Journal: Sendable {
     /// How many connections the transfer made, and when the last came so far.
     var connections: (count: Int, connected: ContinuousClock.Instant?, handshaken: ContinuousClock.Instant?) {
         state.withLock { ($0.connects, $0.connected, $0.handshaken) }
-    }
-}
-
-/// Connects as the options say and keeps the journal.
-struct JournalingConnector: Connector {
-    private let transport: Transport
-    private let tls: TLSConnector
-    private let journal: Journal
-
-    init(identity: Identity?, plan: ConnectionPlan, journal: Journal) {
-        let routes = plan.routes
-        transport = Transport(routes: routes, inner: TCPConnector { routes.route($0) }, journal: journal)
-        tls = TLSConnector(identity: identity, trust: plan.trust, settings: plan.tls, over: transport)
-        self.journal = journal
-    }
-
-    func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
-        let isSecure = context.origin.scheme == .https
-        let connection =
-            try await isSecure
-            ? tls.connect(to: endpoint, context: context) : transport.connect(to: endpoint, context: context)
-        journal.ready(connection.handshake)
-        return connection
-    }
-
-    private struct Transport: Connector {
-        let routes: Routes
-        let inner: TCPConnector
-        let journal: Journal
-
-        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
-            let connection = try await inner.connect(to: endpoint, context: context)
-            journal.connected(to: routes.route(endpoint), for: context.origin)
-            return connection
-        }
     }
 }

@@ -54,7 +54,9 @@ struct Plan {
         pin = try .named("pin", file: options.identity.pinSource, variable: options.identity.pinEnv)
         passphrase = try .named("pass", file: options.identity.passSource, variable: options.identity.passEnv)
         module = options.identity.module
-        connection = try ConnectionPlan(options.connection)
+        connection = try ConnectionPlan(
+            options.connection, transport: TransportPlan(options.transport),
+            proxy: ProxyPlan(options.proxy, exists: exists))
     }
 
     private static func targets(_ urls: [String], outputs: [String]) throws(UsageError) -> [Target] {

@@ -55,16 +55,23 @@ struct RequestCommand: AsyncParsableCommand {
         if plan.connection.trustsAnything {
             console.warn("--insecure: the server is not authenticated; anybody may answer")
         }
+        let proxy = plan.connection.proxy
+        for warning in proxy.warnings { console.warn(warning) }
 
         let journal = Journal(isVerbose: plan.isVerbose, isVerified: !plan.connection.trustsAnything)
         let identity = Identity(
             plan.identity, pin: plan.pin, passphrase: plan.passphrase, module: plan.module,
             prompts: Files.hasTerminal
         ).map { Identity(WarningIdentity(inner: $0, console: console)) }
+        let proxyIdentity = Identity(
+            proxy.identity, pin: proxy.pin, passphrase: proxy.passphrase, module: plan.module,
+            prompts: Files.hasTerminal
+        ).map { Identity(WarningIdentity(inner: $0, console: console)) }
         var settings = ClientSettings()
         settings.timeouts = plan.connection.timeouts
         let agent = Agent(
-            connector: JournalingConnector(identity: identity, plan: plan.connection, journal: journal),
+            connector: try JournalingConnector(
+                identity: identity, proxyIdentity: proxyIdentity, plan: plan.connection, journal: journal),
             settings: settings)
         let transfer = Transfer(
             request: HTTPRequest(

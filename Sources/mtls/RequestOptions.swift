@@ -11,6 +11,8 @@ struct RequestOptions: ParsableArguments {
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Client certificate") var identity: IdentityOptions
     @OptionGroup(title: "Server and connection") var connection: ConnectionOptions
+    @OptionGroup(title: "Transport") var transport: TransportOptions
+    @OptionGroup(title: "Proxy") var proxy: ProxyOptions
 }
 
 /// What is sent.
@@ -147,7 +149,7 @@ struct ConnectionOptions: ParsableArguments {
 
     @Option(
         name: .long, parsing: .unconditionalSingleValue,
-        help: ArgumentHelp("Connect to this address; the host may be '*'.", valueName: "host:port:address"))
+        help: ArgumentHelp("Connect to these addresses; the host may be '*'.", valueName: "host:port:address,..."))
     var resolve: [String] = []
 
     @Option(

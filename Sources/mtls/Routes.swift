@@ -1,6 +1,6 @@
 import MTLSClient
 
-/// Where connections go instead of where the URL says: `--connect-to`, then `--resolve`.
+/// Where connections go instead of where the URL says: `--connect-to`, and the addresses of `--resolve`.
 struct Routes: Sendable, Equatable {
     /// One `--connect-to HOST1:PORT1:HOST2:PORT2`; what is left empty matches anything, or stays as it is.
     private struct Detour: Equatable {
@@ -11,28 +11,26 @@ struct Routes: Sendable, Equatable {
     }
 
     private var detours: [Detour] = []
-    /// By host and port; the host `*` stands for any.
-    private var addresses: [Endpoint: String] = [:]
+    /// What `--resolve` says, by host and port; the host `*` stands for any.
+    private(set) var addresses: [Endpoint: [IPAddress]] = [:]
 
     init(resolve: [String] = [], connectTo: [String] = []) throws(UsageError) {
         for text in resolve { try add(resolve: text) }
         for text in connectTo { try add(connectTo: text) }
     }
 
-    /// The endpoint to connect to in place of `endpoint`.
+    /// The endpoint to connect to in place of `endpoint`, by `--connect-to`.
     func route(_ endpoint: Endpoint) -> Endpoint {
-        var target = endpoint
-        if let detour = detours.first(where: { detour in
-            detour.host ?? endpoint.host == endpoint.host && detour.port ?? endpoint.port == endpoint.port
-        }) {
-            target = Endpoint(detour.newHost ?? endpoint.host, detour.newPort ?? endpoint.port)
-        }
-        let address = addresses[target] ?? addresses[Endpoint("*", target.port)]
-        return address.map { Endpoint($0, target.port) } ?? target
+        guard
+            let detour = detours.first(where: { detour in
+                detour.host ?? endpoint.host == endpoint.host && detour.port ?? endpoint.port == endpoint.port
+            })
+        else { return endpoint }
+        return Endpoint(detour.newHost ?? endpoint.host, detour.newPort ?? endpoint.port)
     }
 
     private mutating func add(resolve text: String) throws(UsageError) {
-        let refusal = UsageError("--resolve takes HOST:PORT:ADDRESS, not '\(text)'")
+        let refusal = UsageError("--resolve takes HOST:PORT:ADDRESS[,ADDRESS]..., not '\(text)'")
         var rest = text[...]
         let isRemoval = rest.first == "-"
         if isRemoval || rest.first == "+" { rest.removeFirst() }
@@ -45,11 +43,13 @@ struct Routes: Sendable, Equatable {
             addresses[endpoint] = nil
             return
         }
-        guard Self.colon(&rest), let first = rest.split(separator: ",", omittingEmptySubsequences: false).first
-        else { throw refusal }
-        let address = first.hasPrefix("[") && first.hasSuffix("]") ? first.dropFirst().dropLast() : first
-        guard !address.isEmpty, address.allSatisfy({ $0.isHexDigit || $0 == "." || $0 == ":" }) else { throw refusal }
-        addresses[endpoint] = String(address)
+        guard Self.colon(&rest) else { throw refusal }
+        let texts = rest.split(separator: ",", omittingEmptySubsequences: false)
+        let found = texts.compactMap { text in
+            IPAddress(text.hasPrefix("[") && text.hasSuffix("]") ? text.dropFirst().dropLast() : text)
+        }
+        guard found.count == texts.count else { throw refusal }
+        addresses[endpoint] = found
     }
 
     private mutating func add(connectTo text: String) throws(UsageError) {

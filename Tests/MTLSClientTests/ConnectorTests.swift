@@ -1,6 +1,8 @@
 import DevPKI
 import MTLSClient
 import MTLSTestKit
+import NIOCore
+import NIOPosix
 import Testing
 
 @Suite struct ConnectorTests {
@@ -68,6 +70,70 @@ import Testing
             await Task.detached { [release] in for await _ in release {} }.value
             throw Broken()
         }
+    }
+
+    @Test func aConnectorThatHangsIsGivenUpAndEachRequestGetsTheError() async throws {
+        let (beginnings, began) = AsyncStream.makeStream(of: Void.self)
+        let (release, released) = AsyncStream.makeStream(of: Void.self)
+        defer { released.finish() }
+        var settings = ClientSettings()
+        let limit = Duration.milliseconds(20)
+        settings.timeouts = Timeouts(wait: nil, connect: limit, handshake: limit, signature: limit)
+        settings.connectionLimit = 1
+        let client = try Client(
+            "https://example.com", connector: Deaf(began: began, release: release), settings: settings)
+        await withTaskGroup(of: Void.self) { group in
+            for _ in 1...3 {
+                group.addTask {
+                    await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.code == .timeoutConnect }
+                }
+            }
+        }
+        began.finish()
+        var attempts = 0
+        for await _ in beginnings { attempts += 1 }
+        #expect(attempts <= 3)
+        await client.shutdown()
+    }
+
+    /// Returns what it was given.
+    private struct Returning: Connector {
+        let make: @Sendable (Endpoint, ConnectContext) async throws -> Connection
+
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+            try await make(endpoint, context)
+        }
+    }
+
+    @Test func aClosedChannelIsAnErrorAndNotALoop() async throws {
+        let server = try await PlainServer("")
+        let attempts = Counter()
+        let client = try Client(
+            server.url,
+            connector: Returning { endpoint, context in
+                attempts.add()
+                let connection = try await TCPConnector().connect(to: endpoint, context: context)
+                try await connection.channel.close()
+                return connection
+            })
+        await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.code == .connectionLost }
+        #expect(attempts.value == 1)
+        await client.shutdown()
+    }
+
+    @Test func aChannelOfAnotherLoopIsAnError() async throws {
+        let server = try await PlainServer("")
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let client = try Client(
+            server.url,
+            connector: Returning { endpoint, context in
+                Connection(
+                    channel: try await ClientBootstrap(group: group).connect(host: endpoint.host, port: endpoint.port)
+                        .get())
+            })
+        await #expect { try await client.get() } throws: { ($0 as? MTLSError)?.message.contains("eventLoop") == true }
+        await client.shutdown()
+        try await group.shutdownGracefully()
     }
 
     @Test func aShutdownAtOnceWaitsForNoConnector() async throws {

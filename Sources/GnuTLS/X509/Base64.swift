@@ -42,10 +42,10 @@ struct Base64Decoder {
     }
 }
 
-enum Base64Encoder {
+package enum Base64Encoder {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func append(_ bytes: ArraySlice<UInt8>, to text: inout [UInt8]) {
+    package static func append(_ bytes: ArraySlice<UInt8>, to text: inout [UInt8]) {
         for start in stride(from: bytes.startIndex, to: bytes.endIndex, by: 3) {
             let group = bytes[start..<min(start + 3, bytes.endIndex)]
             var quantum: UInt32 = 0

@@ -5,8 +5,10 @@ public import NIOCore
 
 /// Makes connections. A connector may wrap another one, replace it, or delegate to it.
 ///
-/// What it throws reaches every request that waits for the connection. It need not watch the clock: an attempt that
-/// takes too long is cancelled.
+/// What it throws reaches every request that waits for the connection. It should keep to the limits in
+/// ``ConnectContext/timeouts``; an attempt that takes more than twice the sum of all three is given up, and cancelled.
+///
+/// It runs on the connection's event loop, and must not block.
 public protocol Connector: Sendable {
     /// Makes a connection to `endpoint`.
     ///

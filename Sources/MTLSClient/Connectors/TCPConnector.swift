@@ -1,74 +1,63 @@
-import GnuTLSNIO
 public import MTLSCore
 import NIOCore
-import NIOPosix
 
 /// Makes TCP connections: every address of the host is tried, the families in turn (RFC 8305), without Nagle's
 /// algorithm, which under TLS 1.3 would hold back the request until the client's certificate was acknowledged.
+///
+/// ``Timeouts/connect`` limits the whole, from the name's resolution to the connection.
 public struct TCPConnector: Connector {
+    private let options: TCPOptions
+    private let resolver: any Resolver
     private let route: @Sendable (Endpoint) -> Endpoint
 
     /// Connects to where the endpoint's name leads.
-    public init() {
-        self.init { $0 }
+    ///
+    /// - Parameters:
+    ///   - options: Local address and keep-alive.
+    ///   - resolver: Finds the addresses of names.
+    public init(_ options: TCPOptions = TCPOptions(), resolver: any Resolver = SystemResolver()) {
+        self.init(options, resolver: resolver) { $0 }
     }
 
     /// Connects to where `route` says, which changes neither the name that a TLS connector verifies nor the `Host`
     /// field.
-    public init(route: @escaping @Sendable (Endpoint) -> Endpoint) {
+    public init(
+        _ options: TCPOptions = TCPOptions(), resolver: any Resolver = SystemResolver(),
+        route: @escaping @Sendable (Endpoint) -> Endpoint
+    ) {
+        self.options = options
+        self.resolver = resolver
         self.route = route
     }
 
-    /// Makes a TCP connection.
+    /// Makes a TCP connection. When it is cancelled it returns at once.
     ///
-    /// - Throws: ``MTLSError`` with ``MTLSError/Code/resolveFailed``, ``MTLSError/Code/connectFailed`` or
-    ///   ``MTLSError/Code/timeoutConnect``.
+    /// - Throws: ``MTLSError`` with ``MTLSError/Code/resolveFailed``, ``MTLSError/Code/connectFailed``,
+    ///   ``MTLSError/Code/localAddressUnavailable``, ``MTLSError/Code/timeoutConnect`` or
+    ///   ``MTLSError/Code/cancelled``.
     public func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
         let target = route(endpoint)
-        let limit = context.timeouts.limit(of: .connect)
-        var bootstrap = ClientBootstrap(group: context.eventLoop)
-            .channelOption(.autoRead, value: false)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-        bootstrap = bootstrap.connectTimeout(limit.map { TimeAmount($0) } ?? .hours(24))
+        guard (1...65535).contains(target.port) else {
+            throw MTLSError(
+                .connectFailed, phase: .connect, fault: .caller, "\(target) has no port within 1 to 65535",
+                origin: context.origin.description)
+        }
+        let loop = context.eventLoop
         do {
-            return Connection(channel: try await bootstrap.connect(host: target.host, port: target.port).get())
-        } catch {
-            throw Self.describe(error, target, limit, context.origin)
+            let limit = context.timeouts.limit(of: .connect)
+            let start = Deadline.now
+            let addresses = try await resolver.addresses(of: target, within: limit, on: loop)
+            let promise = loop.makePromise(of: (any Channel).self)
+            let attempt = NIOLoopBoundBox<TCPAttempt>.makeBoxSendingValue(
+                TCPAttempt(target, options: options, loop: loop, promise: promise), eventLoop: loop)
+            return try await withTaskCancellationHandler {
+                loop.execute { attempt.value.start(addresses, limit: limit, since: start) }
+                return Connection(channel: try await promise.futureResult.get())
+            } onCancel: {
+                loop.execute { attempt.value.cancel() }
+            }
+        } catch let error as MTLSError {
+            throw error.at(context.origin.description)
         }
-    }
-
-    private static func describe(
-        _ error: any Error, _ target: Endpoint, _ limit: Duration?, _ origin: Origin
-    ) -> MTLSError {
-        if case ChannelError.connectTimeout = error { return .timeout(.connect, limit: limit ?? .zero, origin: origin) }
-        guard let failure = error as? NIOConnectionError else {
-            return MTLSError(
-                .connectFailed, phase: .connect, fault: .network, "no connection to \(target) could be made: \(error)",
-                origin: origin.description, underlying: error)
-        }
-        if failure.connectionErrors.isEmpty, failure.dnsAError != nil || failure.dnsAAAAError != nil {
-            return MTLSError(
-                .resolveFailed, phase: .resolve, fault: .network, "the host \"\(target.host)\" could not be resolved",
-                advice: "check its spelling and the network's name service", origin: origin.description,
-                underlying: failure)
-        }
-        if failure.connectionErrors.contains(where: {
-            if case ChannelError.connectTimeout = $0.error { true } else { false }
-        }) {
-            return .timeout(.connect, limit: limit ?? .zero, origin: origin, underlying: failure)
-        }
-        let reasons = failure.connectionErrors.map { "\($0.target.place): \(reason($0.error))" }.joined(separator: "; ")
-        return MTLSError(
-            .connectFailed, phase: .connect, fault: .network, "no connection to \(target) could be made: \(reasons)",
-            origin: origin.description, underlying: failure)
-    }
-}
-
-extension SocketAddress {
-    /// Address and port as people write them.
-    fileprivate var place: String {
-        guard let ipAddress, let port else { return "\(self)" }
-        return "\(Endpoint(ipAddress, port))"
     }
 }

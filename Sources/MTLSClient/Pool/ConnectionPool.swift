@@ -14,7 +14,7 @@ final class ConnectionPool {
 
     private var machine: PoolStateMachine
     private var connections: [Int: HTTP1Connection] = [:]
-    private var attempts: [Int: Task<Void, Never>] = [:]
+    private var attempts: [Int: ConnectionAttempt] = [:]
     private var waiting: [Int: RequestJob] = [:]
     private var lastRequest = 0
     private var timer: Scheduled<Void>?
@@ -95,7 +95,7 @@ final class ConnectionPool {
         for id in action.close {
             if let connection = connections[id] { close(connection) }
             if let attempt = attempts.removeValue(forKey: id) {
-                attempt.cancel()
+                attempt.end()
                 abandoned.append(id)
             }
         }
@@ -150,7 +150,7 @@ final class ConnectionPool {
     private func open(_ id: Int) {
         let context = ConnectContext(eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: logger)
         let pool = NIOLoopBound(self, eventLoop: loop)
-        attempts[id] = Task(executorPreference: executor) { [connector, origin, loop] in
+        let task = Task(executorPreference: executor) { [connector, origin, loop] in
             let result: Result<Connection, any Error>
             do {
                 let connection = try await connector.connect(to: origin.endpoint, context: context)
@@ -164,25 +164,44 @@ final class ConnectionPool {
                 loop.execute { pool.value.attemptEnded(id, result) }
             }
         }
+        let timer = settings.timeouts.ofAttempt.map { limit in
+            loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] () -> Void in
+                self?.attemptHangs(id, limit)
+            }
+        }
+        attempts[id] = ConnectionAttempt(task: task, timer: timer)
+    }
+
+    private func attemptHangs(_ id: Int, _ limit: Duration) {
+        guard let attempt = attempts.removeValue(forKey: id) else { return }
+        attempt.end()
+        let error = MTLSError(
+            .timeoutConnect, phase: .connect, fault: .caller,
+            "the connector made no connection to \(origin.endpoint) within \(limit.forPeople)",
+            advice: "a connector is to return or throw", origin: origin.description)
+        self.attempt { () throws(InvariantViolation) in
+            try machine.connectFailed(id, error, isPermanent: false, now: .now)
+        }
     }
 
     private func attemptEnded(_ id: Int, _ result: Result<Connection, any Error>) {
-        guard attempts.removeValue(forKey: id) != nil else {
+        guard let attempt = attempts.removeValue(forKey: id) else {
             // It was given up.
             if case .success(let made) = result { made.channel.close(promise: nil) }
             return
         }
+        attempt.timer?.cancel()
         do {
             let made = try result.get()
             try install(id, made)
         } catch {
             let failure = Self.describe(error).at(origin.description)
-            attempt { () throws(InvariantViolation) in
+            self.attempt { () throws(InvariantViolation) in
                 try machine.connectFailed(id, failure, isPermanent: failure.isPermanent, now: .now)
             }
             return
         }
-        attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
+        self.attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
     }
 
     private func install(_ id: Int, _ made: Connection) throws {
@@ -274,9 +293,12 @@ struct HTTP1Connection {
 
 extension MTLSError {
     /// Whether the next attempt would fail for the same reason.
-    var isPermanent: Bool {
+    package var isPermanent: Bool {
         switch phase {
         case .prepare, .identity, .trust, .verify, .sign: true
+        case .proxy:
+            [.proxyAuthenticationRequired, .clientCertificateRejected, .clientCertificateRequired].contains(code)
+                || (underlying as? MTLSError)?.isPermanent ?? false
         case .handshake: fault == .caller
         // The server's verdict on our certificate, which may come after the handshake.
         default: [.connectionInsecure, .clientCertificateRejected, .clientCertificateRequired].contains(code)
