@@ -10,21 +10,9 @@ struct JournalingConnector: Connector {
     init(
         identity: Identity?, proxyIdentity: Identity?, plan: ConnectionPlan, journal: Journal
     ) throws(UsageError) {
-        let resolver = OverridingResolver(plan.routes.addresses)
-        let transport: any Connector
-        if let path = plan.transport.unixSocket {
-            transport = Noting(inner: UnixSocketConnector(path: path), journal: journal, path: path)
-        } else {
-            do throws(MTLSError) {
-                transport = try ProxyConnector(
-                    plan.proxy.settings, identity: proxyIdentity, trust: plan.proxy.trust, resolver: resolver,
-                    over: Noting(
-                        inner: TCPConnector(plan.transport.tcp, resolver: resolver), journal: journal, path: nil))
-            } catch {
-                throw UsageError(error.description)
-            }
+        below = try plan.connector(proxyIdentity: proxyIdentity) { inner, path in
+            Noting(inner: inner, journal: journal, path: path)
         }
-        below = Detour(routes: plan.routes, inner: transport)
         tls = TLSConnector(identity: identity, trust: plan.trust, settings: plan.tls, over: below)
         self.journal = journal
     }
@@ -38,15 +26,6 @@ struct JournalingConnector: Connector {
         return connection
     }
 
-    private struct Detour: Connector {
-        let routes: Routes
-        let inner: any Connector
-
-        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
-            try await inner.connect(to: routes.route(endpoint), context: context)
-        }
-    }
-
     private struct Noting: Connector {
         let inner: any Connector
         let journal: Journal
@@ -56,6 +35,46 @@ struct JournalingConnector: Connector {
             let connection = try await inner.connect(to: endpoint, context: context)
             journal.connected(to: path ?? endpoint.description, for: context.origin)
             return connection
+        }
+    }
+}
+
+extension ConnectionPlan {
+    /// Whether nothing stands between but the network, and names mean what they mean to everybody.
+    var isDirect: Bool {
+        transport.unixSocket == nil && transport.tcp.localAddresses.isEmpty && proxy.settings.https == nil
+            && routes.isEmpty
+    }
+
+    /// Makes the connections beneath TLS.
+    ///
+    /// - Parameters:
+    ///   - proxyIdentity: Whom to present to an https proxy.
+    ///   - wrap: Around what makes the transport connections; the path is that of a Unix socket.
+    func connector(
+        proxyIdentity: Identity?, wrap: (any Connector, String?) -> any Connector = { inner, _ in inner }
+    ) throws(UsageError) -> any Connector {
+        if let path = transport.unixSocket {
+            return Detour(routes: routes, inner: wrap(UnixSocketConnector(path: path), path))
+        }
+        let resolver = OverridingResolver(routes.addresses)
+        do throws(MTLSError) {
+            return Detour(
+                routes: routes,
+                inner: try ProxyConnector(
+                    proxy.settings, identity: proxyIdentity, trust: proxy.trust, resolver: resolver,
+                    over: wrap(TCPConnector(transport.tcp, resolver: resolver), nil)))
+        } catch {
+            throw UsageError(error.description)
+        }
+    }
+
+    private struct Detour: Connector {
+        let routes: Routes
+        let inner: any Connector
+
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+            try await inner.connect(to: routes.route(endpoint), context: context)
         }
     }
 }

@@ -14,6 +14,9 @@ struct Routes: Sendable, Equatable {
     /// What `--resolve` says, by host and port; the host `*` stands for any.
     private(set) var addresses: [Endpoint: [IPAddress]] = [:]
 
+    /// Whether every connection goes where the URL says.
+    var isEmpty: Bool { detours.isEmpty && addresses.isEmpty }
+
     init(resolve: [String] = [], connectTo: [String] = []) throws(UsageError) {
         for text in resolve { try add(resolve: text) }
         for text in connectTo { try add(connectTo: text) }

@@ -7,7 +7,7 @@ import Testing
     private let ok = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
     /// Pieces that are counted when they are taken.
-    private func pieces(_ texts: [String], taken: Counter = Counter()) -> AsyncStream<[UInt8]> {
+    private func pieces(_ texts: [String], taken: Tally = Tally()) -> AsyncStream<[UInt8]> {
         let rest = Box(texts[...])
         return AsyncStream {
             taken.add()
@@ -86,7 +86,7 @@ import Testing
     }
 
     @Test func aServerThatDoesNotReadHoldsTheStreamBack() async throws {
-        let (release, taken) = (Gate(), Counter())
+        let (release, taken) = (Gate(), Tally())
         let server = try await RawServer { peer in
             _ = try await peer.readHead()
             await release.wait()

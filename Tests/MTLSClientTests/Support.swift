@@ -12,7 +12,7 @@ final class Box<Value: Sendable>: Sendable {
 }
 
 /// Counts, and lets a task wait for a number.
-final class Counter: Sendable {
+final class Tally: Sendable {
     private let state = Mutex<(count: Int, waiters: [(Int, CheckedContinuation<Void, Never>)])>((0, []))
 
     var value: Int { state.withLock { $0.count } }
@@ -41,7 +41,7 @@ final class Counter: Sendable {
 
 /// Holds tasks until it is opened.
 final class Gate: Sendable {
-    private let counter = Counter()
+    private let counter = Tally()
     func open() { counter.add() }
     func wait() async { await counter.reach(1) }
 }

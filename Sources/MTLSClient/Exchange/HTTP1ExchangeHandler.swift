@@ -334,7 +334,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         guard let context, let response else { return }
         self.job = nil
         let channel = context.channel
-        let tunnel = TunnelHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
+        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
         pending = ByteBuffer()
         pool?.connectionHandedOver(id)
         let connection = UpgradedConnection(tunnel, channel: channel)

@@ -13,9 +13,9 @@ public final class UpgradedConnection: AsyncSequence, Sendable {
     /// The connection's channel, for protocols that NIO handlers speak. Whoever adds handlers behind takes what arrives
     /// from the sequence.
     public let channel: any Channel
-    private let tunnel: NIOLoopBound<TunnelHandler>
+    private let tunnel: NIOLoopBound<UpgradedHandler>
 
-    init(_ tunnel: TunnelHandler, channel: any Channel) {
+    init(_ tunnel: UpgradedHandler, channel: any Channel) {
         self.channel = channel
         self.tunnel = NIOLoopBound(tunnel, eventLoop: channel.eventLoop)
     }

@@ -21,6 +21,8 @@ struct ProbeCommand: TokenCommand {
     @Flag(name: .long, help: "Write JSON.") var json = false
     @OptionGroup(title: "Client certificate") var identity: IdentityOptions
     @OptionGroup(title: "Server and connection") var connection: ConnectionOptions
+    @OptionGroup(title: "Transport") var transport: TransportOptions
+    @OptionGroup(title: "Proxy") var proxy: ProxyOptions
 
     func perform() async throws -> Int32 {
         guard identity.pass == nil else {
@@ -28,15 +30,18 @@ struct ProbeCommand: TokenCommand {
                 "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
         }
         let choice = try IdentityChoice(certificate: identity.cert, key: identity.key, exists: Files.exists)
-        let plan = try ConnectionPlan(connection)
+        let plan = try ConnectionPlan(
+            connection, transport: TransportPlan(transport), proxy: ProxyPlan(proxy, exists: Files.exists))
+        let proxyIdentity = Identity(
+            plan.proxy.identity, pin: plan.proxy.pin, passphrase: plan.proxy.passphrase, module: identity.module,
+            prompts: Files.hasTerminal)
         let chosen = Identity(
             choice, pin: try .named("pin", file: identity.pinSource, variable: identity.pinEnv),
             passphrase: try .named("pass", file: identity.passSource, variable: identity.passEnv),
             module: identity.module, prompts: Files.hasTerminal)
         var probe = try Probe(
-            url.contains("://") ? url : "https://\(url)", identity: chosen, trust: plan.trust, tls: plan.tls)
-        let routes = plan.routes
-        probe.route = { routes.route($0) }
+            url.contains("://") ? url : "https://\(url)", identity: chosen, trust: plan.trust, tls: plan.tls,
+            over: plan.isDirect ? nil : plan.connector(proxyIdentity: proxyIdentity))
         probe.signs = sign
         if connection.connectTimeout != nil {
             probe.timeouts.connect = plan.timeouts.connect

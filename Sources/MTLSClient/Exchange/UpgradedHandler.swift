@@ -4,7 +4,7 @@ import NIOCore
 import NIOTLS
 
 /// Holds what arrives on an upgraded connection until somebody reads it, and reads from the channel by demand.
-final class TunnelHandler: ChannelInboundHandler {
+final class UpgradedHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let isTLS: Bool
@@ -97,4 +97,4 @@ final class TunnelHandler: ChannelInboundHandler {
 }
 
 @available(*, unavailable)
-extension TunnelHandler: Sendable {}
+extension UpgradedHandler: Sendable {}
