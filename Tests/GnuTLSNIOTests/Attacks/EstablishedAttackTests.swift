@@ -1,5 +1,5 @@
 import CGnuTLS
-import GnuTLS
+@testable import GnuTLS
 import MTLSCore
 import NIOCore
 import NIOEmbedded
@@ -27,7 +27,6 @@ struct EstablishedAttackTests {
     static let both: [Sent] = [
         Sent("a fatal alert") { [$0.seal(21, [2, 80])] },
         Sent("an alert of one byte") { [$0.seal(21, [2])] },
-        Sent("an empty alert") { [$0.seal(21, [])] },
         Sent("a record of an unknown kind") { [$0.seal(99, [1])] },
         Sent("a protected change_cipher_spec") { [$0.seal(20, [1])] },
         Sent("a record that is altered") { keys in
@@ -57,6 +56,7 @@ struct EstablishedAttackTests {
     ]
 
     static let tls13: [Sent] = [
+        Sent("an empty alert") { [$0.seal(21, [])] },
         Sent("a request for a certificate that was not agreed on", Message.Kind.certificateRequest, [1, 7, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3]),
         Sent("a HelloRequest", Message.Kind.helloRequest, []),
         Sent("a key update of another value", Message.Kind.keyUpdate, [2]),
@@ -69,7 +69,7 @@ struct EstablishedAttackTests {
             let ticket = Message(type: 4, body: [0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 100] + Array(repeating: 9, count: 100) + [0, 0])
             return (0..<4000).map { _ in keys.seal(22, ticket.bytes) }
         },
-        Sent("a message interrupted by data") { [$0.seal(22, [4, 0, 0, 200, 0]), $0.seal(23, [])] },
+        Sent("a message interrupted by data") { [$0.seal(22, [4, 0, 0, 200, 0]), $0.seal(23, [65])] },
     ]
 
     static let tls12: [Sent] = [
@@ -111,10 +111,23 @@ struct EstablishedAttackTests {
     @Test(arguments: TLSVersion.allCases)
     func whatIsSealedAsItShouldBeArrives(_ version: TLSVersion) throws {
         let (attack, keys) = try Attack.connected(version)
-        attack.client.give([keys.seal(23, Array("good".utf8)), keys.seal(23, []), keys.seal(21, [1, 90]), keys.seal(23, [33])])
-        #expect(attack.client.recorder.text == "good!")
+        attack.client.give([keys.seal(23, Array("good".utf8)), keys.seal(23, []), keys.seal(23, [33])])
+        #expect(attack.client.recorder.text == "good!", "\(attack.client.recorder.errors)")
         attack.client.give([keys.seal(21, [1, 0])])
         #expect(attack.client.recorder.events.contains(.shutdownCompleted))
+    }
+
+    @Test func aWarningUnderTLS12IsPassedOver() throws {
+        let (attack, keys) = try Attack.connected(.v1_2)
+        attack.client.give([keys.seal(21, [1, 90]), keys.seal(23, [33])])
+        #expect(attack.client.recorder.text == "!")
+    }
+
+    /// RFC 8446 §6: the level means nothing there.
+    @Test func aWarningUnderTLS13IsAnEnd() throws {
+        let (attack, keys) = try Attack.connected(.v1_3)
+        attack.client.give([keys.seal(21, [1, 112]), keys.seal(23, [33])])
+        #expect(attack.client.recorder.text == "" && !attack.client.channel.isActive)
     }
 
     @Test func paddingIsNotPlaintext() throws {
@@ -128,7 +141,7 @@ struct EstablishedAttackTests {
         let session = try #require(pair.server.handler.session)
         for _ in 0..<200 {
             guard pair.client.channel.isActive else { break }
-            _ = gnutls_session_key_update(session.handle, UInt32(GNUTLS_KU_PEER.rawValue))
+            _ = gnutls_session_key_update(session.handle, UInt32(GNUTLS_KU_PEER))
             pair.server.handler.flushTransport()
             pair.client.give(pair.server.take())
             pair.server.give(pair.client.take())
