@@ -61,7 +61,7 @@ struct MutationTests {
             + records.filter { $0.type == Record.Kind.applicationData }.map(\.bytes)
     }
 
-    static let rounds = getenv("MTLS_TEST_ALL") == nil ? 150 : 3000
+    static let rounds = getenv("MTLS_TEST_ALL") == nil ? 100 : 3000
 
     @Test(arguments: TLSVersion.allCases, Mutation.allCases)
     func aHandshakeNeverSucceedsByAlteredFlights(_ version: TLSVersion, _ mutation: Mutation) throws {
@@ -79,7 +79,10 @@ struct MutationTests {
                 if flight == target {
                     let altered = mutation.apply(to: bytes, &dice)
                     let (before, after) = (Self.essence(bytes), Self.essence(altered))
-                    isAltered = !after.starts(with: before)
+                    // What follows the last flight comes after the handshake.
+                    let isLast = version == .v1_3 || target == 1
+                    let clear = isLast ? Array(after[0].prefix(before[0].count)) : after[0]
+                    isAltered = clear != before[0] || !after.dropFirst().starts(with: before.dropFirst())
                     bytes = altered
                 }
                 flight += 1
