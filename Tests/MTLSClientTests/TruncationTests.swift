@@ -113,7 +113,9 @@ struct TruncationTests {
                 Issue.record("cut after \(limit) of \(total) bytes: \(outcome)")
                 return
             }
-            #expect([.responseTruncated, .responseEmpty, .connectionLost, .handshakeFailed].contains(error.code), "\(error)")
+            #expect(
+                [.responseTruncated, .responseEmpty, .connectionLost, .handshakeFailed].contains(error.code), "\(error)"
+            )
         }
     }
 

@@ -86,7 +86,8 @@ struct CutTests {
                 guard shake.pair.client.summary != nil, shake.pair.server.summary != nil,
                     shake.signer.signatures == (it.key == .onALane ? 1 : 0)
                 else {
-                    Issue.record("flight \(number) split at \(offset): \(String(describing: shake.pair.client.outcome))")
+                    Issue.record(
+                        "flight \(number) split at \(offset): \(String(describing: shake.pair.client.outcome))")
                     return
                 }
             }
@@ -152,7 +153,9 @@ struct CutTests {
         var offset = 0
         while true {
             let (attack, keys) = try Attack.connected(version)
-            let records = [keys.seal(23, Array("some ".utf8)), keys.seal(23, Array("text".utf8)), keys.seal(21, [1, 0])]
+            let records = [
+                keys.seal(23, Array("some ".utf8)), keys.seal(23, Array("text".utf8)), keys.seal(21, [1, 0]),
+            ]
             let ends = records.indices.map { records[...$0].map(\.bytes.count).reduce(0, +) }
             var bytes = ByteBuffer(bytes: records.flatMap(\.bytes))
             let isWhole = offset == bytes.readableBytes

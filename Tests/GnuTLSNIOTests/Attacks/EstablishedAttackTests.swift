@@ -38,11 +38,16 @@ struct EstablishedAttackTests {
         Sent("a record out of order") { keys in [keys.seal(23, []), keys.seal(23, [])].reversed() },
         Sent("a record that is too short for its tag") { _ in [Record(type: 23, body: [1, 2, 3])] },
         Sent("a record of too much plaintext") { [$0.seal(23, Array(repeating: 65, count: 16_385))] },
-        Sent("a record of too much ciphertext") { _ in [Record(type: 23, body: Array(repeating: 1, count: 16_384 + 2049))] },
-        Sent("plain text") { _ in [Record(type: 23, body: Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8))] },
+        Sent("a record of too much ciphertext") { _ in
+            [Record(type: 23, body: Array(repeating: 1, count: 16_384 + 2049))]
+        },
+        Sent("plain text") { _ in [Record(type: 23, body: Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8))]
+        },
         Sent("a fatal alert in the clear") { _ in [.alert(80, fatal: true)] },
         Sent("close_notify in the clear") { _ in [.alert(0)] },
-        Sent("no TLS at all") { _ in [Record(type: 0x48, version: [0x54, 0x54], body: Array(repeating: 65, count: 100))] },
+        Sent("no TLS at all") { _ in
+            [Record(type: 0x48, version: [0x54, 0x54], body: Array(repeating: 65, count: 100))]
+        },
         Sent("a ServerHello", Message.Kind.serverHello, [3, 3]),
         Sent("a certificate", Message.Kind.certificate, [0, 0, 0, 0]),
         Sent("a Finished", Message.Kind.finished, Array(repeating: 0, count: 32)),
@@ -51,13 +56,16 @@ struct EstablishedAttackTests {
         Sent("alerts without end") { keys in (0..<20_000).map { _ in keys.seal(21, [1, 90]) } },
         Sent("empty records without end") { keys in (0..<20_000).map { _ in keys.seal(23, []) } },
         Sent("a message without end") { keys in
-            [keys.seal(22, [4, 0xff, 0xff, 0xff])] + (0..<20).map { _ in keys.seal(22, Array(repeating: 0, count: 16_000)) }
+            [keys.seal(22, [4, 0xff, 0xff, 0xff])]
+                + (0..<20).map { _ in keys.seal(22, Array(repeating: 0, count: 16_000)) }
         },
     ]
 
     static let tls13: [Sent] = [
         Sent("an empty alert") { [$0.seal(21, [])] },
-        Sent("a request for a certificate that was not agreed on", Message.Kind.certificateRequest, [1, 7, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3]),
+        Sent(
+            "a request for a certificate that was not agreed on", Message.Kind.certificateRequest,
+            [1, 7, 0, 8, 0, 13, 0, 4, 0, 2, 4, 3]),
         Sent("a HelloRequest", Message.Kind.helloRequest, []),
         Sent("a key update of another value", Message.Kind.keyUpdate, [2]),
         Sent("an empty key update", Message.Kind.keyUpdate, []),
@@ -66,7 +74,8 @@ struct EstablishedAttackTests {
         Sent("a record of nothing but padding") { [$0.seal(0, [0, 0, 0])] },
         Sent("a ticket that is cut", Message.Kind.newSessionTicket, [0, 0, 1]),
         Sent("tickets without end") { keys in
-            let ticket = Message(type: 4, body: [0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 100] + Array(repeating: 9, count: 100) + [0, 0])
+            let ticket = Message(
+                type: 4, body: [0, 0, 1, 0, 0, 0, 0, 0, 1, 7, 0, 100] + Array(repeating: 9, count: 100) + [0, 0])
             return (0..<4000).map { _ in keys.seal(22, ticket.bytes) }
         },
         Sent("a message interrupted by data") { [$0.seal(22, [4, 0, 0, 200, 0]), $0.seal(23, [65])] },
@@ -132,7 +141,9 @@ struct EstablishedAttackTests {
 
     @Test func paddingIsNotPlaintext() throws {
         let (attack, keys) = try Attack.connected(.v1_3)
-        attack.client.give([keys.seal(23, [65], padding: 1000), keys.seal(23, [], padding: 16_000), keys.seal(23, [66])])
+        attack.client.give([
+            keys.seal(23, [65], padding: 1000), keys.seal(23, [], padding: 16_000), keys.seal(23, [66]),
+        ])
         #expect(attack.client.recorder.text == "AB")
     }
 

@@ -37,7 +37,8 @@ struct Flight12 {
 
     /// Signs the key exchange, with what the flight says now.
     mutating func sign(
-        parameters: [UInt8]? = nil, by key: PrivateKey? = nil, naming scheme: UInt16 = 0x0403, clientRandom: [UInt8]? = nil
+        parameters: [UInt8]? = nil, by key: PrivateKey? = nil, naming scheme: UInt16 = 0x0403,
+        clientRandom: [UInt8]? = nil
     ) throws {
         let key = try key ?? World.shared().serverKey
         let parameters = parameters ?? self.parameters

@@ -48,7 +48,8 @@ struct Flight13 {
         by key: PrivateKey? = nil, naming scheme: UInt16 = 0x0403, context: String = "TLS 1.3, server CertificateVerify"
     ) throws {
         let key = try key ?? World.shared().serverKey
-        let text = try [UInt8](repeating: 32, count: 64) + Array(context.utf8) + [0]
+        let text =
+            try [UInt8](repeating: 32, count: 64) + Array(context.utf8) + [0]
             + transcript(before: Message.Kind.certificateVerify)
         let signature = try key.sign(text, scheme: #require(key.publicKey.schemes.first))
         self[Message.Kind.certificateVerify]?.body = scheme.bytes + UInt16(signature.count).bytes + signature

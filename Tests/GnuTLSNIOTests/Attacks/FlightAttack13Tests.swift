@@ -39,8 +39,12 @@ struct FlightAttack13Tests {
     static let certificates: [Flight] = [
         Flight("no certificates") { $0[Kind.certificate] = certificate([]) },
         Flight("an empty certificate") { $0[Kind.certificate] = certificate([[]]) },
-        Flight("a certificate that is none") { $0[Kind.certificate] = certificate([Array(repeating: 0x30, count: 300)]) },
-        Flight("a certificate that is cut") { try $0[Kind.certificate] = certificate([World.shared().server.chain[0].der.dropLast()]) },
+        Flight("a certificate that is none") {
+            $0[Kind.certificate] = certificate([Array(repeating: 0x30, count: 300)])
+        },
+        Flight("a certificate that is cut") {
+            try $0[Kind.certificate] = certificate([World.shared().server.chain[0].der.dropLast()])
+        },
         Flight("certificates in answer to a request") {
             try $0[Kind.certificate] = certificate([World.shared().server.chain[0].der], context: [1])
         },
@@ -59,42 +63,47 @@ struct FlightAttack13Tests {
         },
     ]
 
-    static let order: [Flight] = [
-        Flight("no extensions message") { $0[Kind.encryptedExtensions] = nil },
-        Flight("no certificate") { $0[Kind.certificate] = nil },
-        Flight("no signature") { $0[Kind.certificateVerify] = nil },
-        Flight("neither certificate nor signature") { $0[Kind.certificate] = nil; $0[Kind.certificateVerify] = nil },
-        Flight("nothing but Finished") { flight in flight.messages.removeAll { $0.type != Kind.finished } },
-        Flight("the signature before the certificate") {
-            let signature = $0[Kind.certificateVerify]
-            $0[Kind.certificateVerify] = nil
-            if let signature { $0.insert(signature, before: Kind.certificate) }
-        },
-        Flight("the request after the certificate") {
-            let request = $0[Kind.certificateRequest]
-            $0[Kind.certificateRequest] = nil
-            if let request { $0.insert(request, before: Kind.certificateVerify) }
-        },
-        Flight("the request twice") { flight in
-            if let request = flight[Kind.certificateRequest] { flight.insert(request, before: Kind.certificate) }
-        },
-        Flight("the certificate twice") { flight in
-            if let twice = flight[Kind.certificate] { flight.insert(twice, before: Kind.certificateVerify) }
-        },
-        Flight("the extensions twice") { flight in
-            if let twice = flight[Kind.encryptedExtensions] { flight.insert(twice, before: Kind.certificate) }
-        },
-    ] + [
-        ("a HelloRequest", Kind.helloRequest, []), ("a ClientHello", Kind.clientHello, [3, 3]),
-        ("a ServerHello", Kind.serverHello, [3, 3]), ("a ticket", Kind.newSessionTicket, Array(repeating: 0, count: 20)),
-        ("the end of early data", 5, []), ("a ServerKeyExchange", Kind.serverKeyExchange, [3, 0, 29]),
-        ("a ServerHelloDone", Kind.serverHelloDone, []), ("a key update", Kind.keyUpdate, [0]),
-        ("a message of an unknown kind", 99, [1, 2, 3]),
-    ].map { name, type, body in
-        Flight("\(name) before the certificate") {
-            $0.insert(Message(type: type, body: body), before: Kind.certificate)
+    static let order: [Flight] =
+        [
+            Flight("no extensions message") { $0[Kind.encryptedExtensions] = nil },
+            Flight("no certificate") { $0[Kind.certificate] = nil },
+            Flight("no signature") { $0[Kind.certificateVerify] = nil },
+            Flight("neither certificate nor signature") {
+                $0[Kind.certificate] = nil; $0[Kind.certificateVerify] = nil
+            },
+            Flight("nothing but Finished") { flight in flight.messages.removeAll { $0.type != Kind.finished } },
+            Flight("the signature before the certificate") {
+                let signature = $0[Kind.certificateVerify]
+                $0[Kind.certificateVerify] = nil
+                if let signature { $0.insert(signature, before: Kind.certificate) }
+            },
+            Flight("the request after the certificate") {
+                let request = $0[Kind.certificateRequest]
+                $0[Kind.certificateRequest] = nil
+                if let request { $0.insert(request, before: Kind.certificateVerify) }
+            },
+            Flight("the request twice") { flight in
+                if let request = flight[Kind.certificateRequest] { flight.insert(request, before: Kind.certificate) }
+            },
+            Flight("the certificate twice") { flight in
+                if let twice = flight[Kind.certificate] { flight.insert(twice, before: Kind.certificateVerify) }
+            },
+            Flight("the extensions twice") { flight in
+                if let twice = flight[Kind.encryptedExtensions] { flight.insert(twice, before: Kind.certificate) }
+            },
+        ]
+        + [
+            ("a HelloRequest", Kind.helloRequest, []), ("a ClientHello", Kind.clientHello, [3, 3]),
+            ("a ServerHello", Kind.serverHello, [3, 3]),
+            ("a ticket", Kind.newSessionTicket, Array(repeating: 0, count: 20)),
+            ("the end of early data", 5, []), ("a ServerKeyExchange", Kind.serverKeyExchange, [3, 0, 29]),
+            ("a ServerHelloDone", Kind.serverHelloDone, []), ("a key update", Kind.keyUpdate, [0]),
+            ("a message of an unknown kind", 99, [1, 2, 3]),
+        ].map { name, type, body in
+            Flight("\(name) before the certificate") {
+                $0.insert(Message(type: type, body: body), before: Kind.certificate)
+            }
         }
-    }
 
     static let endings: [Flight] = [
         Flight("an altered Finished") { $0[Kind.finished]?.body[3] ^= 1 },
@@ -111,7 +120,9 @@ struct FlightAttack13Tests {
 
     static let records: [Flight] = [
         Flight("close_notify before the certificate") { $0.forged = [(22, $0.messages[0].bytes), (21, [1, 0])] },
-        Flight("user_canceled and close_notify") { $0.forged = [(22, $0.messages[0].bytes), (21, [1, 90]), (21, [1, 0])] },
+        Flight("user_canceled and close_notify") {
+            $0.forged = [(22, $0.messages[0].bytes), (21, [1, 90]), (21, [1, 0])]
+        },
         Flight("a fatal alert") { $0.forged = [(21, [2, 80])] },
         Flight("an alert of one byte") { $0.forged = [(21, [2])] },
         Flight("an alert of three bytes") { $0.forged = [(21, [2, 80, 0])] },
@@ -120,21 +131,29 @@ struct FlightAttack13Tests {
         Flight("a record of an unknown kind") { $0.forged = [(22, $0.messages[0].bytes), (77, [1, 2])] },
         Flight("a record of nothing but padding") { $0.forged = [(22, $0.messages[0].bytes), (0, [0, 0, 0])] },
         Flight("a protected change_cipher_spec") { $0.forged = [(22, $0.messages[0].bytes), (20, [1])] },
-        Flight("an empty message record") { $0.forged = [(22, $0.messages[0].bytes)] + Array(repeating: (22, []), count: 1000) },
+        Flight("an empty message record") {
+            $0.forged = [(22, $0.messages[0].bytes)] + Array(repeating: (22, []), count: 1000)
+        },
         Flight("a message interrupted by an alert that closes") {
             $0.forged = [(22, Array($0.messages[0].bytes.prefix(3))), (21, [1, 0])]
         },
         Flight("a message interrupted by application data") {
-            $0.forged = [(22, Array($0.messages[0].bytes.prefix(3))), (23, [1]), (22, Array($0.messages[0].bytes.dropFirst(3)))]
+            $0.forged = [
+                (22, Array($0.messages[0].bytes.prefix(3))), (23, [1]), (22, Array($0.messages[0].bytes.dropFirst(3))),
+            ]
         },
         Flight("messages in the clear") { flight in
             flight.clear += flight.messages.map { Record(type: Record.Kind.handshake, body: $0.bytes) }
         },
         Flight("a fatal alert in the clear") { $0.clear.append(.alert(40, fatal: true)) },
-        Flight("application data in the clear") { $0.clear.append(Record(type: 23, body: Array("HTTP/1.1 200 OK".utf8))) },
+        Flight("application data in the clear") {
+            $0.clear.append(Record(type: 23, body: Array("HTTP/1.1 200 OK".utf8)))
+        },
         Flight("a change_cipher_spec of two bytes") { $0.clear.append(Record(type: 20, body: [1, 1])) },
         Flight("a change_cipher_spec of another value") { $0.clear.append(Record(type: 20, body: [2])) },
-        Flight("a record that is too long") { $0.clear.append(Record(type: 23, body: Array(repeating: 1, count: 16_384 + 257))) },
+        Flight("a record that is too long") {
+            $0.clear.append(Record(type: 23, body: Array(repeating: 1, count: 16_384 + 257)))
+        },
         Flight("a record of an unknown kind in the clear") { $0.clear.append(Record(type: 99, body: [1])) },
         Flight("an empty record in the clear") { $0.clear.append(Record(type: 23, body: [])) },
     ]

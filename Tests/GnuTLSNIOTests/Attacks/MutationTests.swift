@@ -35,7 +35,8 @@ struct MutationTests {
             switch self {
             case .flip: bytes[place] ^= 1 << UInt8.random(in: 0..<8, using: &dice)
             case .set: bytes[place] = [0, 1, 0x7f, 0x80, 0xff].randomElement(using: &dice) ?? 0
-            case .insert: bytes.insert(contentsOf: (place..<end).map { _ in UInt8.random(in: 0...255, using: &dice) }, at: place)
+            case .insert:
+                bytes.insert(contentsOf: (place..<end).map { _ in UInt8.random(in: 0...255, using: &dice) }, at: place)
             case .delete: bytes.removeSubrange(place..<end)
             case .cut: bytes.removeSubrange(place...)
             case .repeatPart: bytes.insert(contentsOf: bytes[place..<end], at: place)
@@ -98,7 +99,8 @@ struct MutationTests {
                 attack.signer.signatures <= 1, version == .v1_2 || !isAltered || attack.signer.signatures == 0,
                 attack.client.recorder.received.readableBytes == 0, attack.client.recorder.errors.count <= 1
             else {
-                Issue.record("round \(round): \(String(describing: attack.client.outcome)), \(attack.client.recorder.events)")
+                Issue.record(
+                    "round \(round): \(String(describing: attack.client.outcome)), \(attack.client.recorder.events)")
                 return
             }
         }

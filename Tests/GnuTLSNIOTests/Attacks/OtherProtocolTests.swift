@@ -16,7 +16,11 @@ struct OtherProtocolTests {
         let pair = try BackToBack()
         _ = pair.client.take()
         var bytes = ByteBuffer(string: answer.0)
-        if isWhole { pair.client.give(bytes) } else { while let byte = bytes.readSlice(length: 1) { pair.client.give(byte) } }
+        if isWhole {
+            pair.client.give(bytes)
+        } else {
+            while let byte = bytes.readSlice(length: 1) { pair.client.give(byte) }
+        }
         pair.loop.run()
         if pair.client.channel.isActive { pair.client.lose() }
         let error = try #require(pair.client.handshakeError as? MTLSError)
@@ -27,7 +31,9 @@ struct OtherProtocolTests {
         #expect(pair.client.recorder.errors.count == 1)
     }
 
-    @Test(arguments: ["HTT", "GET / HTTP/1.1\r\n\r\n", "\0\0\0\0\0\0\0\0\0\0", "<html><body></body></html>", "+OK ready\r\n"])
+    @Test(arguments: [
+        "HTT", "GET / HTTP/1.1\r\n\r\n", "\0\0\0\0\0\0\0\0\0\0", "<html><body></body></html>", "+OK ready\r\n",
+    ])
     func anythingElseIsAHandshakeErrorToo(_ answer: String) throws {
         let pair = try BackToBack()
         pair.client.give(ByteBuffer(string: answer))

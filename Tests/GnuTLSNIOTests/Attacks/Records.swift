@@ -63,7 +63,8 @@ struct Message: Equatable {
     static func all(in bytes: [UInt8]) -> [Message] {
         var buffer = ByteBuffer(bytes: bytes)
         var messages: [Message] = []
-        while let header = buffer.readInteger(as: UInt32.self), let body = buffer.readBytes(length: Int(header & 0xff_ffff))
+        while let header = buffer.readInteger(as: UInt32.self),
+            let body = buffer.readBytes(length: Int(header & 0xff_ffff))
         {
             messages.append(Message(type: UInt8(header >> 24), body: body))
         }

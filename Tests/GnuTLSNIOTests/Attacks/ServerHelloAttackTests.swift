@@ -17,9 +17,15 @@ struct ServerHelloAttackTests {
     static let both: [Hello] = [
         Hello("an extension that nobody asked for") { $0.extensions.append((0x7777, [1, 2, 3])) },
         Hello("an extension twice") { $0.extensions += $0.extensions.prefix(1) },
-        Hello("TLS 1.1") { $0.version = [3, 2]; $0.extensions.removeAll { $0.type == 43 } },
-        Hello("TLS 1.0") { $0.version = [3, 1]; $0.extensions.removeAll { $0.type == 43 } },
-        Hello("SSL 3.0") { $0.version = [3, 0]; $0.extensions = [] },
+        Hello("TLS 1.1") {
+            $0.version = [3, 2]; $0.extensions.removeAll { $0.type == 43 }
+        },
+        Hello("TLS 1.0") {
+            $0.version = [3, 1]; $0.extensions.removeAll { $0.type == 43 }
+        },
+        Hello("SSL 3.0") {
+            $0.version = [3, 0]; $0.extensions = []
+        },
         Hello("a version of the future") { $0.version = [4, 1] },
         Hello("a cipher suite that was not offered") { $0.cipher = [0x13, 0x03] },
         Hello("a cipher suite without encryption") { $0.cipher = [0x00, 0x02] },
@@ -37,14 +43,24 @@ struct ServerHelloAttackTests {
         Hello("a session identifier that is not the client's") { $0.sessionID = Array(repeating: 7, count: 32) },
         Hello("a cipher suite of TLS 1.2") { $0.cipher = [0xc0, 0x2b] },
         Hello("no key share") { $0.extensions.removeAll { $0.type == 51 } },
-        Hello("a group that was not offered") { $0.change(51) { $0[0] = 0x7a; $0[1] = 0x7a } },
+        Hello("a group that was not offered") {
+            $0.change(51) {
+                $0[0] = 0x7a; $0[1] = 0x7a
+            }
+        },
         Hello("a group other than that of the share") { $0.change(51) { $0[1] ^= 0x02 } },
         Hello("a share that is cut") { $0.change(51) { $0 = Array($0.prefix(20)) } },
         Hello("a share without a point") { $0.change(51) { $0 = Array($0.prefix(2)) + [0, 0] } },
         Hello("a share of zeros") { $0.change(51) { share in for index in 4..<share.count { share[index] = 0 } } },
-        Hello("a share that is not on the curve") { $0.change(51) { $0[20] ^= 1; $0[21] ^= 7 } },
+        Hello("a share that is not on the curve") {
+            $0.change(51) {
+                $0[20] ^= 1; $0[21] ^= 7
+            }
+        },
         Hello("a key that was never shared") { $0.extensions.append((41, [0, 0])) },
-        Hello("a wish to retry that changes nothing") { $0.random = retry; $0.change(51) { $0 = Array($0.prefix(2)) } },
+        Hello("a wish to retry that changes nothing") {
+            $0.random = retry; $0.change(51) { $0 = Array($0.prefix(2)) }
+        },
         Hello("a wish to retry with a share") { $0.random = retry },
         Hello("a wish to retry with a group that was not offered") {
             $0.random = retry

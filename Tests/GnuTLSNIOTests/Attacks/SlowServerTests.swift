@@ -9,7 +9,9 @@ import Testing
 struct SlowServerTests {
     private func expectTimeout(_ client: End, _ about: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
         let code = (client.handshakeError as? MTLSError)?.code
-        #expect(code == .timeoutHandshake, "\(about): \(String(describing: client.outcome))", sourceLocation: sourceLocation)
+        #expect(
+            code == .timeoutHandshake, "\(about): \(String(describing: client.outcome))", sourceLocation: sourceLocation
+        )
         #expect(!client.channel.isActive, "\(about)", sourceLocation: sourceLocation)
         #expect(client.recorder.events == [.error("timeout.handshake"), .inactive], sourceLocation: sourceLocation)
     }

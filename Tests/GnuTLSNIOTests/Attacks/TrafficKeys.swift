@@ -53,7 +53,9 @@ final class TrafficKeys {
     func seal(_ type: UInt8, _ content: [UInt8], padding: Int = 0) -> Record {
         defer { sequence += 1 }
         let plaintext = isTLS13 ? content + [type] + [UInt8](repeating: 0, count: padding) : content
-        let header = isTLS13 ? [23, 3, 3] + UInt16(truncatingIfNeeded: plaintext.count + 16).bytes : additional(type, plaintext.count)
+        let header =
+            isTLS13
+            ? [23, 3, 3] + UInt16(truncatingIfNeeded: plaintext.count + 16).bytes : additional(type, plaintext.count)
         let size = plaintext.count + 16
         let sealed = [UInt8](unsafeUninitializedCapacity: size) { output, count in
             count = size

@@ -46,7 +46,8 @@ struct HandlerChecklistNameTests {
     }
 
     @Test func theServerSeesThePreferenceOfTheClient() throws {
-        let pair = try BackToBack.connected(Setup(clientProtocols: ["h2", "http/1.1"], serverProtocols: ["h2", "http/1.1"]))
+        let pair = try BackToBack.connected(
+            Setup(clientProtocols: ["h2", "http/1.1"], serverProtocols: ["h2", "http/1.1"]))
         #expect(pair.server.summary?.applicationProtocol == "h2")
     }
 

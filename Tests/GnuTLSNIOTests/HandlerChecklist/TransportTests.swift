@@ -17,7 +17,9 @@ struct HandlerChecklistTransportTests {
         return (result, [])
     }
 
-    private func address(_ buffer: ByteBuffer) -> UnsafeRawPointer? { buffer.withUnsafeReadableBytes { $0.baseAddress } }
+    private func address(_ buffer: ByteBuffer) -> UnsafeRawPointer? {
+        buffer.withUnsafeReadableBytes { $0.baseAddress }
+    }
 
     @Test func aPullFromAnEmptyTransportIsDryAndNotTheEnd() {
         #expect(pull(8).result == .dry && !transport.hasInput)

@@ -7,7 +7,8 @@ struct HelloExtensionsTests {
     /// A hello that asks by the extensions 0, 10 and 16.
     private let asked: [UInt8] = [0, 12, 0, 0, 0, 0, 0, 10, 0, 0, 0, 16, 0, 0]
 
-    private func violation(_ answer: [UInt8], _ protocols: [String] = ["http/1.1", "h2"]) -> HelloExtensions.Violation? {
+    private func violation(_ answer: [UInt8], _ protocols: [String] = ["http/1.1", "h2"]) -> HelloExtensions.Violation?
+    {
         do {
             try HelloExtensions(list: asked[...]).checkAnswer(HelloExtensions(list: answer[...]), protocols: protocols)
             return nil
@@ -16,7 +17,9 @@ struct HelloExtensionsTests {
         }
     }
 
-    @Test(arguments: [[], [0, 0], [0, 4, 0, 0, 0, 0], [0, 9, 0, 16, 0, 5, 0, 3, 2, 0x68, 0x32], [0, 5, 0xff, 1, 0, 1, 0]])
+    @Test(arguments: [
+        [], [0, 0], [0, 4, 0, 0, 0, 0], [0, 9, 0, 16, 0, 5, 0, 3, 2, 0x68, 0x32], [0, 5, 0xff, 1, 0, 1, 0],
+    ])
     func whatWasAskedForMayBeAnswered(_ answer: [UInt8]) {
         #expect(violation(answer) == nil)
     }
