@@ -62,6 +62,15 @@ extension MTLSError {
                 .handshakeFailed, phase: phase, fault: .peer,
                 "\(peer) chose the protocol \"\(name)\", which was not offered",
                 underlying: failure)
+        case .notTLS(let name):
+            return MTLSError(
+                .handshakeFailed, phase: phase, fault: .caller, "\(peer) answered in plain \(name), not TLS",
+                advice: "check the port, and whether the URL should begin with http: in place of https:",
+                underlying: failure)
+        case .flood:
+            return MTLSError(
+                isEstablished ? .tlsFailed : .handshakeFailed, phase: phase, fault: .peer,
+                "\(peer) sent TLS records without end and without data", underlying: failure)
         case .signatureOutOfPlace:
             return MTLSError(
                 .invariantViolated, phase: .sign, fault: .us, "a signature was asked for at the wrong time",

@@ -17,6 +17,10 @@ package struct TLSFailure: Error, Sendable {
         case certificateNotSent
         /// The peer's ALPN answer was not among the offers.
         case protocolNotOffered(String)
+        /// The peer answered our hello in plain text, by the protocol of this name.
+        case notTLS(String)
+        /// The peer sends and sends, and none of it is of use.
+        case flood
         /// GnuTLS found something else.
         case gnutls(GnuTLSError)
     }

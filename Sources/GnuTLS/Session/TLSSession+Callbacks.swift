@@ -9,7 +9,9 @@ extension TLSSession {
         gnutls_transport_set_pull_function(handle) { pointer, buffer, size in
             guard let session = TLSSession.of(pointer) else { return -1 }
             switch session.transport.pull(into: UnsafeMutableRawBufferPointer(start: buffer, count: size)) {
-            case .bytes(let count): return count
+            case .bytes(let count):
+                session.pulled(UnsafeRawBufferPointer(start: buffer, count: count))
+                return count
             case .end:
                 session.transportEnded = true
                 return 0
@@ -39,6 +41,7 @@ extension TLSSession {
 
     /// Answers GnuTLS's question whether the peer's certificate is good. Until there is a verdict the handshake pauses.
     private func judge() -> Int32 {
+        if isDowngraded { return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER }
         switch verdict {
         case .accepted:
             return 0
@@ -49,6 +52,16 @@ extension TLSSession {
             failure = failure ?? TLSFailure(.refused(reason))
             return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
         }
+    }
+
+    /// Whether the server says that it was made to believe that we speak less than we do (RFC 8446 §4.1.3). Of the two
+    /// marks GnuTLS knows only that of the version agreed on.
+    private var isDowngraded: Bool {
+        guard context.role == .client, context.options.maximumVersion >= .v1_3, version != .v1_3 else { return false }
+        var (client, server) = (gnutls_datum_t(), gnutls_datum_t())
+        gnutls_session_get_random(handle, &client, &server)
+        let mark = UnsafeBufferPointer(start: server.data, count: Int(server.size)).suffix(8)
+        return mark.starts(with: "DOWNGRD".utf8) && (mark.last == 0 || mark.last == 1)
     }
 
     // MARK: Choosing a certificate

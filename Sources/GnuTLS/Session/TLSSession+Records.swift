@@ -22,17 +22,22 @@ extension TLSSession {
             guard hasInput else { return .dry }
             ranDry = false
             let result = gnutls_record_recv(handle, buffer.baseAddress, buffer.count)
-            if result > 0 { return .bytes(result) }
+            if result > 0 {
+                fruitlessBytes = 0
+                return .bytes(result)
+            }
             switch Int32(truncatingIfNeeded: result) {
             case 0:
                 return .closed
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
+                try checkPatience()
                 // Also returned after a ticket, with more still in the transport.
                 if ranDry { return .dry }
             case GNUTLS_E_REHANDSHAKE:
+                try checkPatience()
                 gnutls_alert_send(handle, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION)
             case GNUTLS_E_WARNING_ALERT_RECEIVED:
-                continue
+                try checkPatience()
             case let code:
                 throw abandon(TLSFailure(describe(code)), code)
             }

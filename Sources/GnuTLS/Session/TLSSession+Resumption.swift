@@ -84,28 +84,20 @@ extension TLSSession {
             }
             try check(result, "gnutls_session_ticket_enable_server")
         }
-        guard context.role == .client else { return }
-        let message = UInt32(GNUTLS_HANDSHAKE_NEW_SESSION_TICKET.rawValue)
-        gnutls_handshake_set_hook_function(handle, message, GNUTLS_HOOK_BOTH) { handle, _, when, _, body in
-            guard let handle, let session = TLSSession.of(gnutls_session_get_ptr(handle)) else { return 0 }
-            let isRead = when == UInt32(bitPattern: GNUTLS_HOOK_POST)
-            if isRead { session.ticketWasRead() } else { session.ticketCame(body) }
-            return 0
-        }
     }
 
     // MARK: Tickets
 
     /// Both versions begin the message with the lifetime in seconds; zero leaves it open in TLS 1.2 (RFC 5077 §3.3), and
     /// forbids any use in TLS 1.3 (RFC 8446 §4.6.1).
-    private func ticketCame(_ body: UnsafePointer<gnutls_datum_t>?) {
-        guard let body = body?.pointee, body.size >= 4 else { return }
-        let seconds = UnsafeBufferPointer(start: body.data, count: 4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    func ticketCame(_ body: UnsafeBufferPointer<UInt8>) {
+        guard context.options.resumesSessions, body.count >= 4 else { return }
+        let seconds = body.prefix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         ticket = Ticket(lifetime: seconds == 0 && version == .v1_2 ? nil : .seconds(seconds))
     }
 
     /// Each ticket takes the place of the one before in GnuTLS, so it is kept at once.
-    private func ticketWasRead() {
+    func ticketWasRead() {
         guard version == .v1_3, let ticket else { return }
         self.ticket = nil
         if let lifetime = ticket.lifetime, lifetime > .zero { keepSession(lifetime: lifetime) }

@@ -49,6 +49,10 @@ package final class TLSSession {
     /// Whether the step in progress may wait for a signature.
     var stepMayBlock = false
     var ranDry = false
+    /// How much was pulled since the last plaintext, or since the handshake began.
+    var fruitlessBytes = 0
+    /// The first bytes that were pulled.
+    var opening: [UInt8] = []
     var signatureTime: Duration = .zero
     /// Whether an external key has signed: the handshake asks for no other signature.
     package internal(set) var hasSigned = false
@@ -58,6 +62,8 @@ package final class TLSSession {
     /// Sessions that the server gave and nobody has taken yet.
     var given: [ResumableSession] = []
     var ticket: Ticket?
+    /// The extensions of our hello, in the client's role.
+    var hello: HelloExtensions?
 
     /// - Parameters:
     ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
@@ -95,6 +101,7 @@ package final class TLSSession {
         try offerProtocols()
         installCallbacks()
         if context.options.resumesSessions { try prepareTickets() }
+        watchMessages()
     }
 
     deinit {
@@ -134,12 +141,14 @@ package final class TLSSession {
             case GNUTLS_E_SUCCESS:
                 try checkOutcome()
                 keepSessionOfTLS12()
+                fruitlessBytes = 0
                 return .done
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
+                try checkPatience()
                 if ranDry { return .needsInput }
             case GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_E_GOT_APPLICATION_DATA:
-                continue
+                try checkPatience()
             default:
                 throw abandon(TLSFailure(describe(result)), result)
             }
@@ -171,11 +180,6 @@ package final class TLSSession {
             let code = GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
             throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
         }
-        if let selected = applicationProtocol, context.role == .client,
-            !context.options.applicationProtocols.contains(selected)
-        {
-            throw abandon(TLSFailure(.protocolNotOffered(selected)), GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER)
-        }
         if context.role == .client, chosen != nil, gnutls_certificate_client_get_request_status(handle) != 0,
             gnutls_certificate_get_ours(handle) == nil, !isResumed
         {
@@ -188,17 +192,18 @@ package final class TLSSession {
         let first = self.failure ?? failure
         self.failure = first
         switch first.kind {
-        case .alert, .truncated: break
+        case .alert, .truncated, .notTLS: break
         case .refused: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE)
         case .signature, .choice, .certificateNotSent, .signatureOutOfPlace:
             gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR)
         case .protocolNotOffered: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_ILLEGAL_PARAMETER)
-        case .gnutls: gnutls_alert_send_appropriate(handle, result)
+        case .gnutls, .flood: gnutls_alert_send_appropriate(handle, result)
         }
         return first
     }
 
     func describe(_ result: Int32) -> TLSFailure.Kind {
+        if let other = otherProtocol { return .notTLS(other) }
         switch result {
         case GNUTLS_E_FATAL_ALERT_RECEIVED:
             let alert = gnutls_alert_get(handle)

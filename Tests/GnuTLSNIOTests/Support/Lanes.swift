@@ -74,14 +74,19 @@ final class ThreadLane: SigningLane {
     }
 }
 
-/// An ECDSA key that signs on a lane.
+/// A key that signs on a lane.
 final class TestSigner: ExternalSigner {
     let lane: any SigningLane
     private let key: PrivateKey
     private let beforeSigning: @Sendable () throws -> Void
+    private let supported: @Sendable (SignatureScheme) -> Bool
     private let count = Mutex(0)
 
-    init(_ key: PrivateKey, on lane: any SigningLane, beforeSigning: @escaping @Sendable () throws -> Void = {}) {
+    init(
+        _ key: PrivateKey, on lane: any SigningLane, beforeSigning: @escaping @Sendable () throws -> Void = {},
+        supports supported: @escaping @Sendable (SignatureScheme) -> Bool = { _ in true }
+    ) {
+        self.supported = supported
         self.key = key
         self.lane = lane
         self.beforeSigning = beforeSigning
@@ -90,12 +95,18 @@ final class TestSigner: ExternalSigner {
     var publicKey: PublicKey { key.publicKey }
     var signatures: Int { count.withLock { $0 } }
 
-    func supports(_ scheme: SignatureScheme) -> Bool { publicKey.schemes.contains(scheme) }
+    func supports(_ scheme: SignatureScheme) -> Bool { publicKey.schemes.contains(scheme) && supported(scheme) }
 
     func sign(_ input: SigningInput) throws -> [UInt8] {
         count.withLock { $0 += 1 }
         try beforeSigning()
-        guard case .digest(let digest, let scheme) = input else { throw Marked(mark: "unexpected input") }
-        return try key.sign(hash: digest, scheme: scheme)
+        switch input {
+        case .digest(let digest, let scheme): return try key.sign(hash: digest, scheme: scheme)
+        case .message(let message, let scheme): return try key.sign(message, scheme: scheme)
+        case .digestInfo(let info):
+            // Of SHA-256 (RFC 8017 §9.2).
+            guard info.count == 51 else { throw Marked(mark: "unexpected input") }
+            return try key.sign(hash: Array(info.dropFirst(19)), scheme: .rsaPKCS1SHA256)
+        }
     }
 }

@@ -34,6 +34,8 @@ struct World: Sendable {
 /// What a test varies; the rest is a handshake that succeeds.
 struct Setup {
     var version = TLSVersion.v1_3
+    /// What the client offers, if not `version` alone.
+    var clientVersions: ClosedRange<TLSVersion>?
     var demand = ClientCertificateDemand.ignored
     var clientKey: CertifiedKey?
     var clientProtocols: [String] = []
@@ -45,7 +47,7 @@ struct Setup {
     var priority: String?
 
     func client() throws -> HandshakeConfiguration {
-        let context = try TLSContext(role: .client, options: options(clientProtocols))
+        let context = try TLSContext(role: .client, options: options(clientProtocols, clientVersions))
         var configuration = HandshakeConfiguration(context: context, peerName: "localhost", judge: clientJudge)
         let key = clientKey
         configuration.serverName = "localhost"
@@ -66,8 +68,9 @@ struct Setup {
         return configuration
     }
 
-    private func options(_ protocols: [String]) -> TLSOptions {
+    private func options(_ protocols: [String], _ versions: ClosedRange<TLSVersion>? = nil) -> TLSOptions {
         TLSOptions(
-            minimumVersion: version, maximumVersion: version, applicationProtocols: protocols, priority: priority)
+            minimumVersion: versions?.lowerBound ?? version, maximumVersion: versions?.upperBound ?? version,
+            applicationProtocols: protocols, priority: priority)
     }
 }

@@ -187,7 +187,7 @@ struct RecordTests {
     @Test func garbageInsteadOfTLSIsAnError() throws {
         let pair = try SessionWorld.with(.ecdsaP256).pair(.v1_3, demand: .ignored)
         pair.client.step()
-        pair.client.wire.inbound += Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8)
+        pair.client.wire.inbound += Array("+OK POP3 server ready <1896.697170952@mail>\r\n".utf8)
         pair.client.step()
         guard case .gnutls = try #require(pair.client.failure).kind else {
             Issue.record("\(String(describing: pair.client.failure))")
