@@ -102,6 +102,11 @@ let package = Package(
             ],
             path: "Examples/UnixSocketKey",
             swiftSettings: settings),
+        // Built as a user's program is, without our upcoming features.
+        .executableTarget(
+            name: "guide", dependencies: ["MTLSClient", "MTLSTestKit"], path: "Examples/Guide",
+            exclude: ["server.js"],
+            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
         .target(name: "TestProcess", path: "Tests/TestProcess"),
@@ -174,7 +179,7 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls", "guide",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

@@ -6,12 +6,13 @@ import MTLSTestKit
 
 /// The command `mtls`, as it was built with the tests.
 enum MTLSCommand {
-    /// Beside this process's own executable.
-    private static let path: String = {
-        guard let executable = realpath("/proc/self/exe", nil) else { return "mtls" }
+    /// Of what was built with the tests: this process's own executable is there.
+    static let directory: String = {
+        guard let executable = realpath("/proc/self/exe", nil) else { return "." }
         defer { free(executable) }
-        return String(cString: executable).split(separator: "/").dropLast().map { "/\($0)" }.joined() + "/mtls"
+        return String(cString: executable).split(separator: "/").dropLast().map { "/\($0)" }.joined()
     }()
+    private static let path = "\(directory)/mtls"
 
     /// Runs it, with `environment` besides the variables that every command gets.
     static func run(

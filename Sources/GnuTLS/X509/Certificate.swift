@@ -23,8 +23,8 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
     public let pathLength: Int?
     /// What the key may be used for; `nil` when the certificate does not restrict it.
     public let keyUsage: KeyUsage?
-    /// The purposes the certificate is restricted to, as dotted OIDs such as ``KeyPurpose/clientAuth``; empty when it
-    /// is not restricted.
+    /// The purposes the certificate is restricted to, as dotted OIDs, such as `1.3.6.1.5.5.7.3.2` for clients; empty
+    /// when it is not restricted.
     public let extendedKeyUsages: [String]
     /// The name of the algorithm that the issuer signed with, such as "ECDSA-SHA256".
     public let signatureAlgorithm: String

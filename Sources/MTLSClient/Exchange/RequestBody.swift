@@ -5,7 +5,7 @@ import Synchronization
 
 /// What goes with a request.
 ///
-/// A body in memory, of a file, or made by ``restartable(length:_:)`` can be sent once more when a kept connection turns
+/// A body in memory, of a file, or made by ``restartable(length:trailers:_:)`` can be sent once more when a kept connection turns
 /// out to be dead; one of ``stream(_:length:trailers:)`` only as long as nothing of it was taken.
 public struct RequestBody: Sendable {
     enum Storage: Sendable {
@@ -63,7 +63,10 @@ public struct RequestBody: Sendable {
 
     /// As ``stream(_:length:trailers:)``, of pieces that can be had again from the start.
     ///
-    /// - Parameter make: Called each time the body is sent.
+    /// - Parameters:
+    ///   - length: How many bytes they are together.
+    ///   - trailers: Asked for trailer fields after the last piece.
+    ///   - make: Called each time the body is sent.
     public static func restartable<Chunks: AsyncSequence & Sendable>(
         length: Int? = nil, trailers: (@Sendable () async throws -> HTTPFields)? = nil,
         _ make: @escaping @Sendable () async throws -> Chunks

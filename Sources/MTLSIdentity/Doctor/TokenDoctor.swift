@@ -22,7 +22,8 @@ public struct TokenDoctor: Sendable {
     /// Seconds since 1970 UTC.
     package var now = Int64(time(nil))
 
-    /// Prepares an examination; the parameters mean what they mean to ``Identity/token(_:pin:certificate:module:)``.
+    /// Prepares an examination; the parameters mean what they mean to
+    /// ``Identity/token(_:pin:certificate:module:sessions:keepingPIN:allowingModulePath:)``.
     ///
     /// - Parameters:
     ///   - uri: The key's or the certificate's URI.
