@@ -12,9 +12,12 @@ import NIOTLS
 /// `pendingWrites`.
 ///
 ///     idle ──▶ stepping ──▶ judging ──▶ stepping ──▶ onLane ──▶ stepping ──▶ open ──▶ closed
+///                 ▲                                                           │
+///                 └──── the peer wants a certificate or another handshake ────┘
 ///
 /// A step that needs the verdict on the peer's certificate moves to `judging` unless the verdict is at hand. When the
-/// channel closes while a step is on its lane, the step runs to its end there and the session is freed after it.
+/// channel closes while a step is on its lane, the step runs to its end there and the session is freed after it: if
+/// something had arrived that may tell why the peer closed, that is read first.
 ///
 /// Whatever is passed on to another handler, or told to a promise, may call back into this one: the state is changed
 /// before, and looked at again after.
@@ -35,7 +38,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case judging
         /// A step runs on its lane, or waits there for its turn. Can transition to: stepping, closed.
         case onLane
-        /// The handshake is over. Can transition to: closed.
+        /// The handshake is over. Can transition to: stepping, closed.
         case open
         /// Nothing more is done with the session. Can transition to: –.
         case closed
@@ -57,6 +60,10 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var transport: BufferTransport?
     var ticket: (any LaneTicket)?
     var context: ChannelHandlerContext?
+    /// What came of the handshake, and of what followed it.
+    var summary: HandshakeSummary?
+    /// In the server's role, told when the client has answered the wish for its certificate.
+    var answer: EventLoopPromise<HandshakeSummary>?
 
     private var started = ContinuousClock.now
     /// The end of the time for the handshake; what passes on a lane is added to it.
@@ -66,6 +73,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     var waitingInput: [ByteBuffer] = []
     private var inputEnded = false
+    /// Whether the channel is closed, and the step on its lane has to end before what waits can be read.
+    private var awaitsLastWords = false
     var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
     /// Whether somebody behind this handler waits for plaintext.
     var readIsWanted = false
@@ -84,7 +93,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        end(with: ChannelError.ioOnClosedChannel)
+        if !awaitsLastWords { end(with: ChannelError.ioOnClosedChannel) }
         self.context = nil
     }
 
@@ -99,7 +108,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         do {
             let session = try TLSSession(
                 context: configuration.context, transport: transport, serverName: configuration.serverName,
-                clientCertificate: configuration.clientCertificate)
+                clientCertificate: configuration.clientCertificate,
+                authenticatesLater: configuration.authenticatesLater)
             session.choose = configuration.choose
             self.session = session
             self.transport = transport
@@ -109,16 +119,28 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
                     .handshakeFailed, phase: .handshake, fault: .us, "no TLS session could be made", underlying: error))
         }
         started = .now
+        beginSteps()
+    }
+
+    /// Makes a handshake, or what the peer wishes for after it, within the time that a handshake may take.
+    func beginSteps() {
+        guard let loop = context?.eventLoop else { return }
         state = .stepping
-        handshakeDeadline = configuration.handshakeTimeout.map { context.eventLoop.now + TimeAmount($0) }
+        handshakeDeadline = configuration.handshakeTimeout.map { loop.now + TimeAmount($0) }
         armForHandshake()
         proceed()
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         inputHasEnded()
-        if case .open = state {} else { fail(TLSFailure(.truncated)) }
-        end(with: ChannelError.ioOnClosedChannel)
+        if case .onLane = state, summary == nil, !waitingInput.isEmpty, let ticket {
+            // A step that has not begun never will: nothing is signed for a peer that is gone.
+            awaitsLastWords = !ticket.cancel()
+        }
+        if !awaitsLastWords {
+            if case .open = state {} else { fail(TLSFailure(.truncated)) }
+            end(with: ChannelError.ioOnClosedChannel)
+        }
         context.fireChannelInactive()
     }
 
@@ -146,10 +168,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .open = state { return context.fireErrorCaught(error) }
+        let what = summary == nil ? "the TLS handshake" : "authentication"
         fail(
             MTLSError(
-                .connectionLost, phase: .handshake, fault: .network,
-                "the connection to \(configuration.peerName) broke during the TLS handshake: \(reason(error))",
+                .connectionLost, phase: summary == nil ? .handshake : .response, fault: .network,
+                "the connection to \(configuration.peerName) broke during \(what): \(reason(error))",
                 underlying: error))
     }
 
@@ -167,11 +190,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Under TLS 1.3 the choice was made before the verdict, under TLS 1.2 it may be to come.
+    /// In a handshake of TLS 1.3 the choice was made before the verdict, otherwise it may be to come.
     private func laneForNextStep(_ session: TLSSession) -> (any SigningLane)? {
         guard session.isPeerAccepted, !session.hasSigned else { return nil }
         if let chosen = session.chosen { return chosen.lane }
-        return session.version == .v1_3 ? nil : configuration.lane
+        return session.choosesWhileSigning ? configuration.lane : nil
     }
 
     /// - Returns: Whether to step again.
@@ -184,7 +207,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case .needsVerdict:
             return askForVerdict()
         case .done:
-            open()
+            if summary == nil { open() } else { reopen() }
             return false
         }
     }
@@ -232,12 +255,29 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             signatureDuration: session.timeToSign,
             requestedServerName: session.requestedServerName,
             isKeyExternal: session.chosen?.lane != nil)
+        self.summary = summary
         completion.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))
-        if pendingWrites.hasMark { encrypt() }
-        if case .closing(let promise) = output { closeOutput(promise) }
-        if transport?.hasInput == true { deliver() } else if readIsWanted { context.read() }
+        resume()
+    }
+
+    /// The peer has what it wished for after the handshake.
+    private func reopen() {
+        guard let session, let context else { return }
+        deadline?.cancel()
+        deadline = nil
+        state = .open
+        updateSummary(from: session, context)
+        resume()
+    }
+
+    /// Reads and writes what waited for the handshake.
+    private func resume() {
+        if pendingWrites.hasMark, case .open = state { encrypt() }
+        if case .open = state, case .closing(let promise) = output { closeOutput(promise) }
+        guard case .open = state, let session else { return }
+        if session.hasInput { deliver() } else if readIsWanted { context?.read() }
     }
 
     // MARK: Steps on a lane
@@ -264,18 +304,35 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     private func returned(_ result: Result<TLSSession.Step, TLSFailure>) {
         ticket = nil
-        guard case .onLane = state, let loop = context?.eventLoop else { return }
+        guard case .onLane = state else { return }
         state = .stepping
-        handshakeDeadline = handshakeDeadline.map { $0 + (loop.now - enteredLane) }
-        armForHandshake()
         for buffer in waitingInput { transport?.append(buffer) }
         waitingInput.removeAll()
         if inputEnded { transport?.end() }
+        if awaitsLastWords { return fail(lastWords(after: result)) }
+        guard let loop = context?.eventLoop else { return }
+        handshakeDeadline = handshakeDeadline.map { $0 + (loop.now - enteredLane) }
+        armForHandshake()
         do {
             let again = take(try result.get())
             if again || transport?.hasInput == true { proceed() }
         } catch {
             fail(error)
+        }
+    }
+
+    /// What the peer said before it closed the connection.
+    private func lastWords(after result: Result<TLSSession.Step, TLSFailure>) -> any Error {
+        do {
+            var step = try result.get()
+            guard let session else { return TLSFailure(.truncated) }
+            // The input has an end, and so have these loops.
+            while step == .needsInput { step = try session.step() }
+            var scratch = [UInt8](repeating: 0, count: 1 << 14)
+            while case .bytes = try scratch.withUnsafeMutableBytes({ try session.read(into: $0) }) {}
+            return TLSFailure(.truncated)
+        } catch {
+            return error
         }
     }
 

@@ -8,11 +8,15 @@ struct ConnectionPlan {
     /// Files of trust anchors; the system's when there are none.
     var anchors: [String]
     var trustsAnything: Bool
+    /// Where the secrets of the connections go.
+    var keyLog: String?
 
     init(_ options: ConnectionOptions) throws(UsageError) {
         routes = try Routes(resolve: options.resolve, connectTo: options.connectTo)
         anchors = options.cacert
         trustsAnything = options.insecure
+        tls.allowsRenegotiation = options.renegotiate
+        keyLog = options.keyLog
         tls.minimumVersion = options.tls13 ? .v1_3 : .v1_2
         tls.maximumVersion = try Self.version(options.tlsMax)
         guard tls.minimumVersion <= tls.maximumVersion else {

@@ -158,6 +158,16 @@ struct ConnectionOptions: ParsableArguments {
     @Option(name: .long, parsing: .unconditional, help: ArgumentHelp("TLS 1.2 or 1.3 at most.", valueName: "version"))
     var tlsMax: String?
 
+    @Flag(name: .long, help: "Let the server renegotiate under TLS 1.2, securely, to ask for a client certificate.")
+    var renegotiate = false
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp(
+            "Append the secrets of the TLS connections to a file, for Wireshark. Whoever has it can read everything.",
+            valueName: "file"))
+    var keyLog: String?
+
     @Option(
         name: .long, parsing: .unconditional,
         help: ArgumentHelp("How long connecting, and then the handshake, may take.", valueName: "seconds"))

@@ -17,6 +17,8 @@ package struct TLSFailure: Error, Sendable {
         case certificateNotSent
         /// The peer's ALPN answer was not among the offers.
         case protocolNotOffered(String)
+        /// What the peer wished for after the handshake is not done.
+        case laterExchange(LaterExchangeProblem)
         /// GnuTLS found something else.
         case gnutls(GnuTLSError)
     }
@@ -26,15 +28,23 @@ package struct TLSFailure: Error, Sendable {
     package init(_ kind: Kind) { self.kind = kind }
 }
 
+/// Why another exchange of handshake messages, after the first, is not made.
+package enum LaterExchangeProblem: Sendable, Equatable {
+    /// The peer has wished for more than ``TLSSession/laterExchangeLimit``.
+    case tooMany
+    /// HTTP/2 forbids it (RFC 8740 §3, RFC 9113 §9.2.1).
+    case forbiddenByHTTP2
+    /// We have said close_notify and can send nothing any more.
+    case outputClosed
+    /// In renegotiation the peer showed another certificate than before, or none by resuming a session.
+    case peerChanged
+    /// In renegotiation the peer sent more data of the application than is kept meanwhile.
+    case tooMuchData
+}
+
 /// An alert (RFC 8446 §6).
 package struct TLSAlert: Sendable, Hashable {
     package let number: UInt8
     /// As GnuTLS names it.
     package let name: String
-
-    /// Whether the alert is one that a server sends when it does not accept the client's certificate or misses it.
-    package var concernsCertificate: Bool {
-        // bad_certificate … unknown_ca, access_denied, certificate_required
-        (41...49).contains(number) && number != 47 || number == 116
-    }
 }

@@ -59,6 +59,8 @@ extension TLSSession {
     ) -> Int32 {
         do {
             guard let certified = try choose?(request) else {
+                // The offer to authenticate later was made for somebody.
+                if activity == .authentication, context.role == .client { throw TLSFailure(.certificateNotSent) }
                 count.pointee = 0
                 return 0
             }
@@ -70,15 +72,18 @@ extension TLSSession {
             certificates.pointee = certified.entries.baseAddress
             count.pointee = UInt32(certified.chain.count)
             return 0
+        } catch let notSent as TLSFailure {
+            failure = failure ?? notSent
         } catch {
             failure = failure ?? TLSFailure(.choice(error))
-            return -1
         }
+        return -1
     }
 
-    /// A key handle of this session's own: it carries the session to the sign callbacks.
+    /// A key handle of this session's own: it carries the session to the sign callbacks. One for each signer, since GnuTLS
+    /// remembers what kind of key it is.
     private func importExternal(_ signer: any ExternalSigner) throws(GnuTLSError) -> gnutls_privkey_t {
-        if let externalKey { return externalKey }
+        if let known = externalKeys[ObjectIdentifier(signer)] { return known }
         var key: gnutls_privkey_t?
         let made = gnutls_privkey_init(&key)
         guard let key else { throw GnuTLSError(code: made, operation: "gnutls_privkey_init") }
@@ -99,7 +104,7 @@ extension TLSSession {
             gnutls_privkey_deinit(key)
             throw GnuTLSError(code: result, operation: "gnutls_privkey_import_ext4")
         }
-        externalKey = key
+        externalKeys[ObjectIdentifier(signer)] = key
         return key
     }
 

@@ -9,6 +9,8 @@ extension TLSSession {
         case dry
         /// The peer said close_notify: it sends no more.
         case closed
+        /// The peer wants another handshake, or a certificate: step until that is done, then read on.
+        case stepWanted
     }
 
     /// Whether a read may find something.
@@ -30,7 +32,10 @@ extension TLSSession {
                 // Also returned after a ticket, with more still in the transport.
                 if ranDry { return .dry }
             case GNUTLS_E_REHANDSHAKE:
-                gnutls_alert_send(handle, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION)
+                if try answersRenegotiation() { return .stepWanted }
+            case GNUTLS_E_REAUTH_REQUEST:
+                try beginAnswer(by: .authentication)
+                return .stepWanted
             case GNUTLS_E_WARNING_ALERT_RECEIVED:
                 continue
             case let code:

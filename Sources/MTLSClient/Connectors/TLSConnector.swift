@@ -1,5 +1,6 @@
 public import GnuTLS
 import GnuTLSNIO
+import Logging
 public import MTLSCore
 public import MTLSIdentity
 import NIOCore
@@ -17,6 +18,15 @@ public struct TLSSettings: Sendable, Hashable {
     public var serverName: String?
     /// For experts: appended to the system's GnuTLS priority string.
     public var priority: String?
+    /// Whether a server may have the handshake made again under TLS 1.2, as Apache does where only some directories
+    /// demand a client certificate: with secure renegotiation alone (RFC 5746), with the server's certificate verified
+    /// anew and the same as before. No tickets are then offered under TLS 1.2. Otherwise such wishes are declined.
+    ///
+    /// TLS 1.3 has post-handshake authentication in its place, which is offered wherever there is an identity.
+    public var allowsRenegotiation = false
+    /// Gets the secrets of all connections, so that what is captured of them can be decrypted. The environment variable
+    /// `SSLKEYLOGFILE` has no effect.
+    public var keyLog: KeyLog?
 
     /// TLS 1.2 and 1.3 by the system's policy, for HTTP/1.1.
     public init(
@@ -72,6 +82,11 @@ public struct TLSConnector: Connector {
         let tls = try shared.context(for: try settings.limited(to: candidates))
         try await shared.evaluator.prepare()
 
+        if let keyLog = settings.keyLog, keyLog.takeWarning() {
+            context.logger.warning(
+                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything")
+        }
+
         let channel = try await inner.connect(to: endpoint, context: context).channel
         let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
         let evaluator = shared.evaluator
@@ -82,6 +97,8 @@ public struct TLSConnector: Connector {
                     evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
                 }
                 configuration.serverName = name
+                configuration.authenticatesLater =
+                    !candidates.isEmpty && tls.options.applicationProtocols != ["h2"]
                 configuration.handshakeTimeout = timeouts.limit(of: .handshake)
                 configuration.signatureTimeout = timeouts.limit(of: .signature)
                 configuration.lane = candidates.lazy.compactMap { $0.certifiedKey.lane }.first
@@ -132,7 +149,8 @@ public struct TLSConnector: Connector {
                     role: .client,
                     options: TLSOptions(
                         minimumVersion: settings.minimumVersion, maximumVersion: settings.maximumVersion,
-                        applicationProtocols: settings.applicationProtocols, priority: settings.priority))
+                        applicationProtocols: settings.applicationProtocols, priority: settings.priority,
+                        allowsRenegotiation: settings.allowsRenegotiation, keyLog: settings.keyLog))
             } catch {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the TLS options cannot be used: \(error)",

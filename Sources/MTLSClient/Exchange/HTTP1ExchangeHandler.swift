@@ -15,7 +15,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
 
     private let id: Int
     private let origin: Origin
-    private let handshake: HandshakeSummary?
+    private var handshake: HandshakeSummary?
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
     private var context: ChannelHandlerContext?
@@ -185,6 +185,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler {
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.shutdownCompleted = event { inputClosed(isClean: true) }
         if event is TruncationEvent { inputClosed(isClean: false) }
+        if let event = event as? LaterExchangeEvent { handshake = event.summary }
         context.fireUserInboundEventTriggered(event)
     }
 
