@@ -82,7 +82,7 @@ extension LaterExchangeProblem {
         case .forbiddenByHTTP2: "asked for a client certificate over HTTP/2, which forbids that"
         case .outputClosed: "asked for a client certificate when our side of the connection was closed"
         case .peerChanged: "did not show the same certificate again when it renegotiated"
-        case .tooMuchData: "sent too much data while it renegotiated"
+        case .dataMeanwhile: "sent data in the middle of a renegotiation"
         }
     }
 }

@@ -16,7 +16,9 @@ struct Parties: Sendable {
     let department: CertificateAuthority
     private let token: SoftHSMToken
 
-    static let kinds = [KeyKind.rsa(bits: 2048), .ecdsaP256, .ecdsaP384, .ed25519]
+    static let kinds = [
+        KeyKind.rsa(bits: 2048), .rsa(bits: 3072), .ecdsaP256, .ecdsaP384, .ecdsaP521, .ed25519,
+    ]
 
     private init() async throws {
         authority = try CertificateAuthority(commonName: "Interop Root")

@@ -38,8 +38,8 @@ package enum LaterExchangeProblem: Sendable, Equatable {
     case outputClosed
     /// In renegotiation the peer showed another certificate than before, or none by resuming a session.
     case peerChanged
-    /// In renegotiation the peer sent more data of the application than is kept meanwhile.
-    case tooMuchData
+    /// The peer sent data of the application in the middle of it.
+    case dataMeanwhile
 }
 
 /// An alert (RFC 8446 §6).

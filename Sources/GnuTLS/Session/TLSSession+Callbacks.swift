@@ -39,6 +39,10 @@ extension TLSSession {
 
     /// Answers GnuTLS's question whether the peer's certificate is good. Until there is a verdict the handshake pauses.
     private func judge() -> Int32 {
+        if let formerPeer, peerChain.first != formerPeer {
+            failure = failure ?? TLSFailure(.laterExchange(.peerChanged))
+            return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
+        }
         switch verdict {
         case .accepted:
             return 0

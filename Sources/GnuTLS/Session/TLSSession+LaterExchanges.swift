@@ -18,7 +18,7 @@ enum Activity {
 extension TLSSession {
     /// How many such wishes of the peer are answered on one connection: each may cost a signature of the client's key.
     package static let laterExchangeLimit = 8
-    /// How much data of the application may arrive while the peer renegotiates.
+    /// How much data of the application may arrive before the answer to a server.
     private static let dataLimit = 1 << 18
 
     /// Whether a step may be the one that chooses a certificate *and* signs, so that the lane cannot be that of the
@@ -48,7 +48,7 @@ extension TLSSession {
         }
         begin(activity)
         // The handshake that is over had the peer accepted.
-        if activity == .authentication { verdict = .accepted }
+        if activity == .authentication { verdict = .accepted } else { formerPeer = peerChain.first }
     }
 
     private func begin(_ activity: Activity) {
@@ -77,14 +77,34 @@ extension TLSSession {
         return true
     }
 
-    /// A step met a warning, or data of the application.
-    func checkLaterExchange(_ result: Int32) throws(TLSFailure) {
-        guard activity != .handshake else { return }
-        if result == GNUTLS_E_WARNING_ALERT_RECEIVED, gnutls_alert_get(handle) == GNUTLS_A_NO_RENEGOTIATION {
-            throw abandon(TLSFailure(describe(GNUTLS_E_FATAL_ALERT_RECEIVED)), result)
+    /// A step met a warning: the client's, that it does not renegotiate, is the end of that.
+    func checkWarning() throws(TLSFailure) {
+        guard activity == .renegotiation, gnutls_alert_get(handle) == GNUTLS_A_NO_RENEGOTIATION else { return }
+        throw abandon(TLSFailure(describe(GNUTLS_E_FATAL_ALERT_RECEIVED)), GNUTLS_E_WARNING_ALERT_RECEIVED)
+    }
+
+    /// A step met data of the application: what a client had sent before it came upon the server's wish. GnuTLS wants it
+    /// taken before it goes on. In a client it has given the renegotiation up by then, and could only begin anew.
+    func holdData() throws(TLSFailure) {
+        while case let size = gnutls_record_check_pending(handle), size > 0 {
+            guard context.role == .server, heldData.count + size <= Self.dataLimit else {
+                throw abandon(TLSFailure(.laterExchange(.dataMeanwhile)), GNUTLS_E_UNEXPECTED_PACKET)
+            }
+            var part = [UInt8](repeating: 0, count: size)
+            let result = gnutls_record_recv(handle, &part, size)
+            guard result > 0 else {
+                let code = Int32(truncatingIfNeeded: result)
+                throw abandon(TLSFailure(describe(code)), code)
+            }
+            heldData += part.prefix(result)
         }
-        if gnutls_record_check_pending(handle) > Self.dataLimit {
-            throw abandon(TLSFailure(.laterExchange(.tooMuchData)), GNUTLS_E_UNEXPECTED_PACKET)
-        }
+    }
+
+    /// - Returns: How many bytes there were; they are read before all that came later.
+    func takeHeldData(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let part = heldData.prefix(buffer.count)
+        buffer.copyBytes(from: part)
+        heldData.removeFirst(part.count)
+        return part.count
     }
 }

@@ -14,11 +14,14 @@ extension TLSSession {
     }
 
     /// Whether a read may find something.
-    package var hasInput: Bool { transport.hasInput || gnutls_record_check_pending(handle) > 0 }
+    package var hasInput: Bool {
+        transport.hasInput || gnutls_record_check_pending(handle) > 0 || !heldData.isEmpty
+    }
 
     /// Decrypts at most one record into `buffer`. What does not fit stays here for the next read.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
         if let failure { throw failure }
+        if !heldData.isEmpty { return .bytes(takeHeldData(into: buffer)) }
         while true {
             // An attempt to read costs GnuTLS an allocation of 16 KiB, also when it finds nothing.
             guard hasInput else { return .dry }

@@ -40,6 +40,10 @@ package final class TLSSession {
     package internal(set) var isEstablished = false
     /// How often the peer had us begin another exchange.
     var laterExchanges = 0
+    /// Data of the application that came in the middle of one.
+    var heldData: [UInt8] = []
+    /// In renegotiation, the certificate that the peer had shown before.
+    var formerPeer: [UInt8]?
     /// Whether the peer wished for renegotiation and was told no.
     package internal(set) var hasDeclinedRenegotiation = false
 
@@ -142,8 +146,10 @@ package final class TLSSession {
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
                 if ranDry { return .needsInput }
-            case GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_E_GOT_APPLICATION_DATA:
-                try checkLaterExchange(result)
+            case GNUTLS_E_WARNING_ALERT_RECEIVED:
+                try checkWarning()
+            case GNUTLS_E_GOT_APPLICATION_DATA:
+                try holdData()
             default:
                 throw abandon(TLSFailure(describe(result)), result)
             }

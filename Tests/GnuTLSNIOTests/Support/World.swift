@@ -43,6 +43,8 @@ struct Setup {
     var handshakeTimeout: Duration?
     var signatureTimeout: Duration?
     var priority: String?
+    /// Whether the client lets itself be asked for a certificate after the handshake.
+    var authenticatesLater = false
 
     func client() throws -> HandshakeConfiguration {
         let context = try TLSContext(role: .client, options: options(clientProtocols))
@@ -51,6 +53,7 @@ struct Setup {
         configuration.serverName = "localhost"
         configuration.choose = { _ in key }
         configuration.lane = key?.lane
+        configuration.authenticatesLater = authenticatesLater
         configuration.handshakeTimeout = handshakeTimeout
         configuration.signatureTimeout = signatureTimeout
         return configuration
@@ -62,12 +65,14 @@ struct Setup {
             role: .server, options: options(serverProtocols), acceptedIssuers: [world.authority.certificate])
         var configuration = HandshakeConfiguration(context: context, peerName: "a client", judge: serverJudge)
         configuration.clientCertificate = demand
+        configuration.authenticatesLater = true
         configuration.choose = { _ in world.server }
         return configuration
     }
 
     private func options(_ protocols: [String]) -> TLSOptions {
         TLSOptions(
-            minimumVersion: version, maximumVersion: version, applicationProtocols: protocols, priority: priority)
+            minimumVersion: version, maximumVersion: version, applicationProtocols: protocols, priority: priority,
+            allowsRenegotiation: authenticatesLater)
     }
 }
