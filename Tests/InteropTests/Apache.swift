@@ -5,7 +5,7 @@ import MTLSClient
 
 /// The Apache of this process: one for all tests, started when the first of them asks for it.
 ///
-/// Every response tells in `X-Client` of the client's certificate. A body that is sent comes back.
+/// Every response tells in `X-Client` of the client's certificate. What is sent to a path that ends in `/echo` comes back.
 final class Apache: Sendable {
     /// Its servers, each at a port of its own.
     enum Site: String, CaseIterable {
@@ -44,7 +44,7 @@ final class Apache: Sendable {
 
     /// What is served needs no file: the workers, who are nobody where we are root, could not read ours.
     private static func configuration(directory: String) -> String {
-        let modules = ["mpm_event", "authz_core", "ssl", "headers", "reflector"]
+        let modules = ["mpm_event", "authz_core", "ssl", "headers", "reflector", "status"]
         return """
             ServerName localhost
             PidFile \(directory)/apache.pid
@@ -58,8 +58,11 @@ final class Apache: Sendable {
             KeepAlive On
             <Location />
                 Require all granted
-                SetHandler reflector
+                SetHandler server-status
             </Location>
+            <LocationMatch "/echo$">
+                SetHandler reflector
+            </LocationMatch>
             Header always set X-Client "%{SSL_CLIENT_VERIFY}s %{SSL_CLIENT_S_DN}s %{SSL_PROTOCOL}s"
 
             """
@@ -72,7 +75,7 @@ final class Apache: Sendable {
         Listen 127.0.0.1:\(port)
         <VirtualHost 127.0.0.1:\(port)>
             SSLEngine on
-            SSLProtocol TLSv1.2 TLSv1.3
+            SSLProtocol -all +TLSv1.2 +TLSv1.3
             SSLCertificateFile \(files.certificate)
             SSLCertificateKeyFile \(files.key)
             SSLCACertificateFile \(directory)/ca.pem
