@@ -29,8 +29,26 @@ extension GnuTLSHandler {
         return promise.futureResult
     }
 
+    /// The peer has what it wished for after the handshake.
+    func reopen() {
+        guard let session, let context else { return }
+        deadline?.cancel()
+        deadline = nil
+        state = .open
+        updateSummary(from: session, context)
+        resume()
+    }
+
+    /// Reads and writes what waited for the handshake.
+    func resume() {
+        if pendingWrites.hasMark, case .open = state { encrypt() }
+        if case .open = state, case .closing(let promise) = output { closeOutput(promise) }
+        guard case .open = state, let session else { return }
+        if session.hasInput { deliver() } else if readIsWanted { context?.read() }
+    }
+
     /// The peer has authenticated us, or we the peer.
-    func updateSummary(from session: TLSSession, _ context: ChannelHandlerContext) {
+    private func updateSummary(from session: TLSSession, _ context: ChannelHandlerContext) {
         guard var updated = summary else { return }
         if let shown = session.shownCertificate {
             updated.clientCertificate = shown
@@ -43,6 +61,21 @@ extension GnuTLSHandler {
         answer?.succeed(updated)
         answer = nil
         context.fireUserInboundEventTriggered(LaterExchangeEvent(summary: updated))
+    }
+
+    /// What the peer said before it closed the connection.
+    func lastWords(after result: Result<TLSSession.Step, TLSFailure>) -> any Error {
+        do {
+            var step = try result.get()
+            guard let session else { return TLSFailure(.truncated) }
+            // The input has an end, and so have these loops.
+            while step == .needsInput { step = try session.step() }
+            var scratch = [UInt8](repeating: 0, count: 1 << 14)
+            while case .bytes = try scratch.withUnsafeMutableBytes({ try session.read(into: $0) }) {}
+            return TLSFailure(.truncated)
+        } catch {
+            return error
+        }
     }
 }
 

@@ -262,24 +262,6 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         resume()
     }
 
-    /// The peer has what it wished for after the handshake.
-    private func reopen() {
-        guard let session, let context else { return }
-        deadline?.cancel()
-        deadline = nil
-        state = .open
-        updateSummary(from: session, context)
-        resume()
-    }
-
-    /// Reads and writes what waited for the handshake.
-    private func resume() {
-        if pendingWrites.hasMark, case .open = state { encrypt() }
-        if case .open = state, case .closing(let promise) = output { closeOutput(promise) }
-        guard case .open = state, let session else { return }
-        if session.hasInput { deliver() } else if readIsWanted { context?.read() }
-    }
-
     // MARK: Steps on a lane
 
     private func enter(_ lane: any SigningLane, _ session: TLSSession) {
@@ -318,21 +300,6 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             if again || transport?.hasInput == true { proceed() }
         } catch {
             fail(error)
-        }
-    }
-
-    /// What the peer said before it closed the connection.
-    private func lastWords(after result: Result<TLSSession.Step, TLSFailure>) -> any Error {
-        do {
-            var step = try result.get()
-            guard let session else { return TLSFailure(.truncated) }
-            // The input has an end, and so have these loops.
-            while step == .needsInput { step = try session.step() }
-            var scratch = [UInt8](repeating: 0, count: 1 << 14)
-            while case .bytes = try scratch.withUnsafeMutableBytes({ try session.read(into: $0) }) {}
-            return TLSFailure(.truncated)
-        } catch {
-            return error
         }
     }
 

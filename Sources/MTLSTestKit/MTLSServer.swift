@@ -23,8 +23,8 @@ public final class MTLSServer: Sendable {
         case requested
         /// Nothing in the handshake; a certificate when a connection's first request has come, before it is answered: by
         /// post-handshake authentication under TLS 1.3, by renegotiation under TLS 1.2. Without one, or with a bad one,
-        /// or where the client does not let itself be asked, requests are answered and ``ServerClient/authorized`` is
-        /// false.
+        /// or where the client does not offer to be asked under TLS 1.3, requests are answered and
+        /// ``ServerClient/authorized`` is false. A client that declines to renegotiate is cut off.
         case requestedAfterHandshake
         /// Nothing.
         case ignored

@@ -66,7 +66,9 @@ extension KeyLog: Hashable {
 func writeKeyLog(
     session handle: gnutls_session_t?, label: UnsafePointer<CChar>?, secret: UnsafePointer<gnutls_datum_t>?
 ) -> Int32 {
-    guard let handle, let label, let secret, let session = TLSSession.of(gnutls_session_get_ptr(handle)) else { return 0 }
+    guard let handle, let label, let secret, let session = TLSSession.of(gnutls_session_get_ptr(handle)) else {
+        return 0
+    }
     var random = gnutls_datum_t()
     gnutls_session_get_random(handle, &random, nil)
     session.context.options.keyLog?.log(label, random, secret.pointee)

@@ -66,7 +66,9 @@ extension TLSSession {
         if let failure { throw failure }
         gnutls_certificate_server_set_request(handle, demand.request)
         if version == .v1_3 {
-            guard gnutls_session_get_flags(handle) & GNUTLS_SFLAGS_POST_HANDSHAKE_AUTH.rawValue != 0 else { return false }
+            guard gnutls_session_get_flags(handle) & GNUTLS_SFLAGS_POST_HANDSHAKE_AUTH.rawValue != 0 else {
+                return false
+            }
             begin(.authentication)
         } else {
             guard gnutls_safe_renegotiation_status(handle) != 0 else { return false }
@@ -77,9 +79,10 @@ extension TLSSession {
         return true
     }
 
-    /// A step met a warning: the client's, that it does not renegotiate, is the end of that.
+    /// A step met a warning: the client's, that it does not renegotiate, ends the connection.
     func checkWarning() throws(TLSFailure) {
         guard activity == .renegotiation, gnutls_alert_get(handle) == GNUTLS_A_NO_RENEGOTIATION else { return }
+        gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE)
         throw abandon(TLSFailure(describe(GNUTLS_E_FATAL_ALERT_RECEIVED)), GNUTLS_E_WARNING_ALERT_RECEIVED)
     }
 

@@ -84,7 +84,8 @@ public struct TLSConnector: Connector {
 
         if let keyLog = settings.keyLog, keyLog.takeWarning() {
             context.logger.warning(
-                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything")
+                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
+            )
         }
 
         let channel = try await inner.connect(to: endpoint, context: context).channel
