@@ -52,6 +52,7 @@ extension GnuTLSHandler {
         guard var updated = summary else { return }
         if let shown = session.shownCertificate {
             updated.clientCertificate = shown
+            updated.isAuthenticatedLater = true
             updated.isKeyExternal = session.chosen?.lane != nil
         }
         updated.peerAskedForCertificate = updated.peerAskedForCertificate || session.wasAskedForCertificate

@@ -51,6 +51,8 @@ public struct HandshakeSummary: Sendable {
     /// The certificate that was shown to the peer, in the handshake or after it; nil where it did not ask, or none was
     /// configured.
     public internal(set) var clientCertificate: Certificate?
+    /// Whether that certificate was shown after the handshake: by post-handshake authentication, or by renegotiation.
+    public internal(set) var isAuthenticatedLater = false
     /// Whether the peer asked for a certificate.
     public internal(set) var peerAskedForCertificate: Bool
     /// The peer's certificates as it sent them, the leaf first.

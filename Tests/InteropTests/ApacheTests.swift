@@ -107,6 +107,16 @@ import Testing
         await client.shutdown()
     }
 
+    @Test func theCommandTellsOfACertificateThatIsShownLater() async throws {
+        let apache = try await Apache.running()
+        let files = try await CommandFiles()
+        let outcome = try await MTLSCommand.run(
+            files.options + ["-v", apache.url(.directory) + "/open", apache.url(.directory) + "/private/"])
+        #expect(outcome.status == 0)
+        #expect(outcome.errors.contains("* Server did not ask for a client certificate\n"))
+        #expect(outcome.errors.contains("* Client certificate shown after the handshake: CN=alice\n"))
+    }
+
     @Test func theCommandRenegotiatesWhenItIsTold() async throws {
         let apache = try await Apache.running()
         let files = try await CommandFiles()
