@@ -62,6 +62,11 @@ import Testing
         check(lines.filter { $0.hasPrefix("CLIENT_RANDOM") }, .v1_2)
     }
 
+    @Test func oneWarningIsEnough() {
+        let log = KeyLog { _ in }
+        #expect(log.takeWarning() && !log.takeWarning())
+    }
+
     @Test(arguments: ["/nowhere/log", "/tmp", "/dev/null"])
     func whatIsNoFileOfOnesOwnIsRefusedByName(path: String) throws {
         let error = #expect(throws: MTLSError.self) { try KeyLog.file(path) }

@@ -41,14 +41,16 @@ extension TLSSession {
     /// Takes up the peer's wish.
     func beginAnswer(by activity: Activity) throws(TLSFailure) {
         laterExchanges += 1
-        if let problem: LaterExchangeProblem = laterExchanges > Self.laterExchangeLimit
-            ? .tooMany : applicationProtocol == "h2" ? .forbiddenByHTTP2 : hasSaidClose ? .outputClosed : nil
-        {
-            throw abandon(TLSFailure(.laterExchange(problem)), GNUTLS_E_UNEXPECTED_PACKET)
-        }
+        if let obstacle { throw abandon(TLSFailure(.laterExchange(obstacle)), GNUTLS_E_UNEXPECTED_PACKET) }
         begin(activity)
         // The handshake that is over had the peer accepted.
         if activity == .authentication { verdict = .accepted } else { formerPeer = peerChain.first }
+    }
+
+    private var obstacle: LaterExchangeProblem? {
+        if laterExchanges > Self.laterExchangeLimit { return .tooMany }
+        if applicationProtocol == "h2" { return .forbiddenByHTTP2 }
+        return hasSaidClose ? .outputClosed : nil
     }
 
     private func begin(_ activity: Activity) {
