@@ -30,8 +30,7 @@ struct IdentityCase: Sendable, CustomTestStringConvertible {
         case .token: try await body(parties.tokenIdentity(key))
         case .files:
             let directory = try TemporaryDirectory()
-            let issued = try parties.authority.issueClient(commonName: commonName, key: key)
-            let files = try issued.write(to: directory.path, name: "client")
+            let files = try #require(parties.issued[key]).write(to: directory.path, name: "client")
             try await body(.pem(certificate: files.certificate, key: files.key))
             withExtendedLifetime(directory) {}
         }
