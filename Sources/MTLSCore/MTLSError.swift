@@ -211,6 +211,14 @@ extension MTLSError.Code {
     public static let handshakeFailed = Self("tls.handshakeFailed")
     /// The TLS connection broke down after its handshake.
     public static let tlsFailed = Self("tls.failed")
+    /// The server speaks none of the versions of TLS that were offered.
+    public static let versionUnsupported = Self("tls.versionUnsupported")
+    /// The server knows no host of the name that was asked for.
+    public static let serverNameUnknown = Self("tls.serverNameUnknown")
+    /// The server speaks none of the application protocols that were offered.
+    public static let applicationProtocolUnsupported = Self("tls.applicationProtocolUnsupported")
+    /// The server insists on a renegotiation that is not allowed.
+    public static let renegotiationDeclined = Self("tls.renegotiationDeclined")
     /// The TLS options contradict each other or are unknown.
     public static let tlsOptionsInvalid = Self("tls.optionsInvalid")
     /// A connector returned a connection that is not authenticated for an origin that demands it.

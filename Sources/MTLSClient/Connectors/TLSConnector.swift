@@ -20,6 +20,15 @@ public struct TLSSettings: Sendable, Hashable {
     public var priority: String?
     /// Whether sessions are resumed.
     public var resumption: ResumptionPolicy
+    /// Whether a server may have the handshake made again under TLS 1.2, as Apache does where only some directories
+    /// demand a client certificate: with secure renegotiation alone (RFC 5746), with the server's certificate verified
+    /// anew and the same as before. No tickets are then offered under TLS 1.2. Otherwise such wishes are declined.
+    ///
+    /// TLS 1.3 has post-handshake authentication in its place, which is offered wherever there is an identity.
+    public var allowsRenegotiation = false
+    /// Gets the secrets of all connections, so that what is captured of them can be decrypted. The environment variable
+    /// `SSLKEYLOGFILE` has no effect.
+    public var keyLog: KeyLog?
 
     /// TLS 1.2 and 1.3 by the system's policy, for HTTP/1.1.
     public init(
@@ -76,6 +85,11 @@ public struct TLSConnector: Connector {
         }
         let candidates = try await identity?.candidates(for: endpoint) ?? []
         for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
+        if let keyLog = settings.keyLog, keyLog.takeWarning() {
+            context.logger.warning(
+                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
+            )
+        }
         let limited = try settings.limited(to: candidates)
         let tls = try shared.context(for: limited)
         try await shared.evaluator.prepare()
@@ -108,6 +122,7 @@ public struct TLSConnector: Connector {
                 return judge(chain, later)
             }
             configuration.serverName = name
+            configuration.authenticatesLater = !candidates.isEmpty && tls.options.applicationProtocols != ["h2"]
             configuration.handshakeTimeout = timeouts.limit(of: .handshake)
             configuration.signatureTimeout = timeouts.limit(of: .signature)
             configuration.lane = candidates.lazy.compactMap { $0.certifiedKey.lane }.first
@@ -177,7 +192,8 @@ public struct TLSConnector: Connector {
                     options: TLSOptions(
                         minimumVersion: settings.minimumVersion, maximumVersion: settings.maximumVersion,
                         applicationProtocols: settings.applicationProtocols, priority: settings.priority,
-                        resumesSessions: settings.resumption.isOn))
+                        resumesSessions: settings.resumption.isOn, allowsRenegotiation: settings.allowsRenegotiation,
+                        keyLog: settings.keyLog))
             } catch {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the TLS options cannot be used: \(error)",
