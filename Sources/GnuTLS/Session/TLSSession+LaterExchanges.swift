@@ -102,6 +102,7 @@ extension TLSSession {
                 throw abandon(TLSFailure(describe(code)), code)
             }
             heldData += part.prefix(result)
+            fruitlessBytes = 0
         }
     }
 

@@ -167,7 +167,6 @@ package final class TLSSession {
                 try checkPatience()
                 try checkWarning()
             case GNUTLS_E_GOT_APPLICATION_DATA:
-                try checkPatience()
                 try holdData()
             default:
                 throw abandon(TLSFailure(describe(result)), result)
