@@ -140,6 +140,14 @@ extension MTLSError.Code {
     public static let keyMismatch = Self("identity.keyMismatch")
     /// The server asked for a client certificate and none could be sent.
     public static let identityUnusable = Self("identity.unusable")
+    /// Several identities fit what the server asks for equally well.
+    public static let identityAmbiguous = Self("identity.ambiguous")
+    /// The client's certificate has expired.
+    public static let identityExpired = Self("identity.expired")
+    /// The client's certificate is not valid yet.
+    public static let identityNotYetValid = Self("identity.notYetValid")
+    /// The client's certificate is not for TLS clients.
+    public static let identityPurpose = Self("identity.purpose")
 
     /// The token's URI breaks the rules of RFC 7512.
     public static let tokenURIInvalid = Self("token.uriInvalid")

@@ -13,6 +13,8 @@ public final class ClientIdentity: Sendable {
     /// Whether the key is in a token, so that each full handshake costs a signature there.
     public let isInToken: Bool
 
+    let succession = Succession()
+
     /// The certificate chain, the leaf first.
     public var chain: [Certificate] { certifiedKey.chain }
 

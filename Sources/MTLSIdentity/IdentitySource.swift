@@ -11,11 +11,28 @@ public protocol IdentitySource: Sendable {
     ///
     /// - Throws: What keeps an identity from being had. The connection is then not made.
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity]
+
+    /// Likewise, for an origin that somebody named. A source without a rule for the host, which is what there is unless
+    /// this is implemented, has none for an origin that only a redirect has named.
+    func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity]
+
+    /// Loads the identities anew, where they are loaded and kept: see ``Identity/reload()``.
+    func reload() async throws
+}
+
+extension IdentitySource {
+    /// None for what a redirect leads to, else what ``candidates(for:)`` answers.
+    public func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity] {
+        reachedBy == .caller ? try await candidates(for: endpoint) : []
+    }
+
+    /// Does nothing.
+    public func reload() async throws {}
 }
 
 /// How a client identity is obtained: from files, from a token, or from a source of one's own.
 public struct Identity: IdentitySource {
-    private let source: any IdentitySource
+    let source: any IdentitySource
 
     /// Wraps a source of one's own.
     public init(_ source: some IdentitySource) {
@@ -27,7 +44,13 @@ public struct Identity: IdentitySource {
         try await source.candidates(for: endpoint)
     }
 
-    /// A certificate chain and a key in PEM files, which may be one and the same.
+    /// The identities of the source behind.
+    public func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity] {
+        try await source.candidates(for: endpoint, reachedBy: reachedBy)
+    }
+
+    /// A certificate chain and a key in PEM files, which may be one and the same. They are read again when they have
+    /// changed: see ``reload()``.
     ///
     /// - Parameters:
     ///   - certificate: The file of the leaf and its issuers, in order.
@@ -35,7 +58,7 @@ public struct Identity: IdentitySource {
     ///   - passphrase: Where the passphrase of an encrypted key comes from.
     public static func pem(certificate: String, key: String? = nil, passphrase: SecretSource? = nil) -> Identity {
         Identity(
-            PEMIdentity(
+            PEMIdentity.source(
                 certificate: .file(certificate), key: .file(key ?? certificate), passphrase: passphrase))
     }
 
@@ -46,7 +69,7 @@ public struct Identity: IdentitySource {
         let places = [certificate, key].map { pem in
             PEMIdentity.Place.bytes(pem.withUnsafeBytes { SecretBytes(copying: $0) })
         }
-        return Identity(PEMIdentity(certificate: places[0], key: places[1], passphrase: passphrase))
+        return Identity(PEMIdentity.source(certificate: places[0], key: places[1], passphrase: passphrase))
     }
 
     /// A key in a PKCS#11 token, with its certificate.
@@ -66,7 +89,7 @@ public struct Identity: IdentitySource {
         sessions: Int? = nil, keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
     ) -> Identity {
         Identity(
-            TokenIdentity(
+            TokenIdentity.source(
                 uri,
                 TokenIdentityOptions(
                     certificate: certificate, pin: pin, module: module, sessions: sessions, retention: keepingPIN,
@@ -83,7 +106,7 @@ public struct Identity: IdentitySource {
         keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
     ) -> Identity {
         Identity(
-            TokenIdentity(
+            TokenIdentity.source(
                 uri,
                 TokenIdentityOptions(
                     pin: pin, module: module, sessions: sessions, retention: keepingPIN,
@@ -105,7 +128,8 @@ public struct Identity: IdentitySource {
     /// An identity for each host that a rule names, and none for others.
     ///
     /// - Parameter rules: By host: `api.example`, or `*.example` for any one label in its place, with or without a
-    ///   `:port`; IPv6 addresses with a port stand in brackets. An exact host goes before a wildcard, a rule with a port before one without.
+    ///   `:port`; IPv6 addresses with a port stand in brackets. An exact host goes before a wildcard, a rule with a port
+    ///   before one without.
     public static func perHost(_ rules: [String: Identity]) -> Identity {
         Identity(HostRules(rules))
     }

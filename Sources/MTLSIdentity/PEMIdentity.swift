@@ -2,11 +2,13 @@ import GnuTLS
 import MTLSCore
 import SecretMemory
 
-/// An identity in PEM files or bytes, loaded when it is first wanted.
-struct PEMIdentity: IdentitySource {
+/// An identity in PEM files or bytes.
+enum PEMIdentity {
     enum Place: Sendable {
         case file(String)
         case bytes(SecretBytes)
+
+        var path: String? { if case .file(let path) = self { path } else { nil } }
 
         var name: String {
             switch self {
@@ -23,13 +25,21 @@ struct PEMIdentity: IdentitySource {
         }
     }
 
-    private let loaded: AsyncOnce<ClientIdentity>
-
-    init(certificate: Place, key: Place, passphrase: SecretSource?) {
-        loaded = AsyncOnce { try await Self.load(certificate: certificate, key: key, passphrase: passphrase) }
+    /// An identity that is loaded when it is first wanted, and anew when its files change.
+    static func source(
+        certificate: Place, key: Place, passphrase: SecretSource?, pace: RotatingIdentity.Pace? = nil
+    ) -> RotatingIdentity {
+        let files = Set([certificate.path, key.path].compactMap(\.self))
+        let load: @Sendable () async throws -> [ClientIdentity] = {
+            [try await Self.load(certificate: certificate, key: key, passphrase: passphrase)]
+        }
+        guard files.isEmpty else {
+            return RotatingIdentity(files: files.sorted(), pace: pace) { _ in try await load() }
+        }
+        // Bytes do not change, and are let go of when they were read.
+        let once = AsyncOnce(load)
+        return RotatingIdentity(files: []) { _ in try await once.value() }
     }
-
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
 
     private static func load(
         certificate: Place, key: Place, passphrase: SecretSource?

@@ -29,7 +29,8 @@ struct ExitStatusTests {
 
     @Test(arguments: [
         MTLSError.Code.identityFileUnreadable, .identityMalformed, .passphraseMissing, .passphraseIncorrect,
-        .keyMismatch, .identityUnusable, .tokenURIInvalid, .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
+        .keyMismatch, .identityUnusable, .identityAmbiguous, .identityExpired, .identityNotYetValid, .identityPurpose,
+        .tokenURIInvalid, .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
         .tokenObjectNotFound, .pinMissing, .pinIncorrect, .pinLocked, .tokenRemoved, .tokenFailed, .signatureInvalid,
         .mechanismMissing,
     ])

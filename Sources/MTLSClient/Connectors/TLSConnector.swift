@@ -36,7 +36,7 @@ public struct TLSSettings: Sendable, Hashable {
 /// The server's certificate is verified inside the handshake, before anything is signed. A key in a token signs on a
 /// thread of the token's own, never on the event loop.
 public struct TLSConnector: Connector {
-    private let identity: Identity?
+    private let journal: IdentityJournal
     private let settings: TLSSettings
     let inner: any Connector
     private let shared: Shared
@@ -52,10 +52,10 @@ public struct TLSConnector: Connector {
         identity: Identity? = nil, trust: Trust = .system, settings: TLSSettings = TLSSettings(),
         over inner: any Connector = TCPConnector()
     ) {
-        self.identity = identity
         self.settings = settings
         self.inner = inner
         shared = Shared(evaluator: TrustEvaluator(trust))
+        journal = IdentityJournal(identity)
     }
 
     /// Connects by the inner connector and makes the handshake.
@@ -68,7 +68,8 @@ public struct TLSConnector: Connector {
                 .tlsOptionsInvalid, phase: .prepare, fault: .caller,
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
-        let candidates = try await identity?.candidates(for: endpoint) ?? []
+        let candidates = try await journal.identity(logger: context.logger)?
+            .candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
         let tls = try shared.context(for: try settings.limited(to: candidates))
         try await shared.evaluator.prepare()
 
@@ -96,7 +97,10 @@ public struct TLSConnector: Connector {
                 }
             }.get()
             let summary = try await completion.futureResult.get()
-            return Connection(channel: channel, security: .authenticated(name: name), handshake: summary)
+            let shown = candidates.filter { $0.chain.first == summary.clientCertificate }
+            return Connection(
+                channel: channel, security: .authenticated(name: name), handshake: summary,
+                identities: shown.isEmpty ? candidates : shown)
         } onCancel: {
             channel.close(promise: nil)
         }

@@ -1,5 +1,6 @@
 import Logging
 import MTLSCore
+import MTLSIdentity
 import NIOCore
 import Synchronization
 
@@ -185,6 +186,12 @@ final class ConnectionPool {
         attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
     }
 
+    /// Another identity has taken the place of one that the connection shows.
+    private func identityReplaced(_ id: Int) {
+        guard connections[id] != nil else { return }
+        attempt { () throws(InvariantViolation) in try machine.retire(id, now: .now) }
+    }
+
     private func install(_ id: Int, _ made: Connection) throws {
         do {
             try check(made)
@@ -194,7 +201,12 @@ final class ConnectionPool {
             }
             let handler = HTTP1ExchangeHandler(
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
-            connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
+            let (pool, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
+            let observations = made.identities.map {
+                $0.whenSuperseded { loop.execute { pool.value.identityReplaced(id) } }
+            }
+            connections[id] = HTTP1Connection(
+                channel: made.channel, handler: handler, observations: observations)
             try handler.install(on: made.channel)
         } catch {
             connections[id] = nil
@@ -263,6 +275,8 @@ final class ConnectionPool {
 struct HTTP1Connection {
     let channel: any Channel
     let handler: HTTP1ExchangeHandler
+    /// Of the identities that it shows.
+    let observations: [Observation]
 }
 
 extension MTLSError {
