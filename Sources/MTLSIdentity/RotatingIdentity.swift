@@ -49,7 +49,7 @@ final class RotatingIdentity: IdentitySource, ObservableIdentity {
     fileprivate enum Outcome {
         case unchanged(WatchedFiles.Snapshot?)
         case loaded([ClientIdentity], WatchedFiles.Snapshot)
-        case failed(MTLSError, WatchedFiles.Snapshot)
+        case failed(any Error, WatchedFiles.Snapshot)
     }
 
     private let files: WatchedFiles
@@ -136,20 +136,13 @@ final class RotatingIdentity: IdentitySource, ObservableIdentity {
             else { break }
             snapshot = found
         } while attempts > 0
-        return .failed(Self.describe(failure), snapshot)
+        return .failed(failure, snapshot)
     }
 
     private func looking<Seen: Sendable>(_ body: @escaping @Sendable (WatchedFiles) -> Seen) async -> Seen {
         await withCheckedContinuation { continuation in
             BlockingWork.spawn { [files] in continuation.resume(returning: body(files)) }
         }
-    }
-
-    private static func describe(_ error: any Error) -> MTLSError {
-        (error as? MTLSError)
-            ?? MTLSError(
-                .identityMalformed, phase: .identity, fault: .caller, "the identity cannot be loaded: \(error)",
-                underlying: error)
     }
 
     private func patienceEnded() {
@@ -221,6 +214,11 @@ extension RotatingIdentity.State {
                 settled.answer = .failure(error)
                 return settled
             }
+            let error =
+                (error as? MTLSError)
+                ?? MTLSError(
+                    .identityMalformed, phase: .identity, fault: .caller, "the identity cannot be loaded: \(error)",
+                    underlying: error)
             if reported != error.description || seen != snapshot { settled.news.append(.reloadFailed(error)) }
             if seen != nil { seen = snapshot }
             reported = error.description
@@ -231,7 +229,7 @@ extension RotatingIdentity.State {
 }
 
 extension RotatingIdentity.Outcome {
-    var failure: MTLSError? { if case .failed(let error, _) = self { error } else { nil } }
+    var failure: (any Error)? { if case .failed(let error, _) = self { error } else { nil } }
 }
 
 extension Deadline {

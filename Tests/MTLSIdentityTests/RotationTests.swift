@@ -172,7 +172,7 @@ import Testing
         try overwrite(certificate, issued.certificatePEM)
         let encrypted = try issued.key(passphrase: "open sesame")
         try overwrite(key, encrypted)
-        let asked = Tally()
+        let asked = Counter()
         let identity = identity(
             passphrase: .closure { _ in
                 asked.add()
@@ -308,7 +308,7 @@ import Testing
 
     @Test func whoeverAsksAtOnceSharesOneLoading() async throws {
         let issued = try issue("alice")
-        let (count, gate) = (Tally(), Gate())
+        let (count, gate) = (Counter(), Gate())
         let source = RotatingIdentity(files: []) { _ in
             count.add()
             await gate.pass()
@@ -349,7 +349,7 @@ import Testing
 
     @Test func aDemandHasALoadingOfItsOwn() async throws {
         let (alice, bob) = (try issue("alice"), try issue("bob"))
-        let (gate, loads) = (Gate(), Tally())
+        let (gate, loads) = (Gate(), Counter())
         let source = RotatingIdentity(files: []) { occasion in
             await gate.pass()
             loads.add()
@@ -384,12 +384,6 @@ import Testing
         #expect(events.texts == ["expired"])
         #expect(try await shown(source).notAfter == issued.certificate.notAfter)
     }
-}
-
-private final class Tally: Sendable {
-    private let value = Atomic(0)
-    var count: Int { value.load(ordering: .acquiring) }
-    func add() { value.add(1, ordering: .acquiringAndReleasing) }
 }
 
 private func loaded(_ issued: IssuedIdentity) throws -> ClientIdentity {
