@@ -42,7 +42,7 @@ struct HostRules: IdentitySource, ObservableIdentity {
     }
 
     func reload() async throws {
-        for identity in rules.values { try await identity.reload() }
+        try await Identity.reload(rules.values)
     }
 
     func observe(_ body: @escaping @Sendable (IdentityNews) -> Void) -> [Observation] {

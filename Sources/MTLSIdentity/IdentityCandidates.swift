@@ -13,6 +13,17 @@ extension Identity {
     }
 }
 
+extension Identity {
+    /// Reloads all of them, and then throws the first error.
+    static func reload(_ identities: some Sequence<Identity>) async throws {
+        var failure: (any Error)?
+        for identity in identities {
+            do { try await identity.reload() } catch { failure = failure ?? error }
+        }
+        if let failure { throw failure }
+    }
+}
+
 private struct IdentityCandidates: IdentitySource, ObservableIdentity {
     let identities: [Identity]
 
@@ -32,7 +43,7 @@ private struct IdentityCandidates: IdentitySource, ObservableIdentity {
     }
 
     func reload() async throws {
-        for identity in identities { try await identity.reload() }
+        try await Identity.reload(identities)
     }
 
     func observe(_ body: @escaping @Sendable (IdentityNews) -> Void) -> [Observation] {

@@ -68,7 +68,7 @@ extension Identity {
     /// the old ones are used and ``IdentityEvent/reloadFailed(_:)`` is said.
     ///
     /// Of a token the certificate is looked for, and then the key, which may ask for the PIN. What has not changed stays as
-    /// it is, and so do its connections. Several identities are reloaded one after the other.
+    /// it is, and so do its connections. Of several identities all are reloaded, and then the first error is thrown.
     ///
     /// - Throws: ``MTLSError`` when something cannot be used; what was in use before stays in use.
     public func reload() async throws { try await source.reload() }

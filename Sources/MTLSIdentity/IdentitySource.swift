@@ -97,7 +97,7 @@ public struct Identity: IdentitySource {
     }
 
     /// All the keys in a PKCS#11 token that have a certificate for clients, valid today. Which one is shown, the server's
-    /// certificate request decides, by the issuers and schemes that it accepts.
+    /// certificate request decides, as for ``anyOf(_:)``.
     ///
     /// - Parameters: As for ``token(_:pin:certificate:module:sessions:keepingPIN:allowingModulePath:)``; the URI may match
     ///   many.
