@@ -132,8 +132,8 @@ final class RotatingIdentity: IdentitySource, ObservableIdentity {
             do { return .loaded(try await load(occasion), snapshot) } catch { failure = error }
             attempts -= 1
             // Files that are being swapped may fit a moment later.
-            guard snapshot.isWatchable, case .changed(let found) = await looking({ [snapshot] in $0.look(since: snapshot) })
-            else { break }
+            let look = await looking { [snapshot] in $0.look(since: snapshot) }
+            guard snapshot.isWatchable, case .changed(let found) = look else { break }
             snapshot = found
         } while attempts > 0
         return .failed(failure, snapshot)
@@ -200,7 +200,7 @@ extension RotatingIdentity.State {
             seen = snapshot
         case .loaded(let found, let snapshot):
             machine.loaded(now: now)
-            if !wasLoaded, !snapshot.isWatchable { seen = nil } else if seen != nil || !wasLoaded { seen = snapshot }
+            if wasLoaded ? seen != nil : snapshot.isWatchable { seen = snapshot }
             reported = nil
             // What is the same stays the same, and so do its connections.
             let before = identities

@@ -37,7 +37,8 @@ public struct SelectionReport: Sendable {
             let leaf = identity.chain.first
             return switch verdict {
             case .chosen: "it fits"
-            case .ambiguous: "it fits, valid until \(Calendar.text(leaf?.notAfter ?? 0)), issued by \"\(leaf?.issuer ?? "")\""
+            case .ambiguous:
+                "it fits, valid until \(Calendar.text(leaf?.notAfter ?? 0)), issued by \"\(leaf?.issuer ?? "")\""
             case .renewed: "it fits, but its renewal is valid longer"
             case .expired: "its certificate expired on \(Calendar.text(leaf?.notAfter ?? 0))"
             case .notYetValid: "its certificate is not valid before \(Calendar.text(leaf?.notBefore ?? 0))"

@@ -38,7 +38,8 @@ import Testing
     }
 
     @Test func thresholdsMayBeChosen() {
-        #expect(reports(thresholds: [3, 100], at: [99, 4, 2]) == [.expiring(daysLeft: 99), nil, .expiring(daysLeft: 2)])
+        #expect(
+            reports(thresholds: [3, 100], at: [99, 4, 2]) == [.expiring(daysLeft: 99), nil, .expiring(daysLeft: 2)])
         #expect(reports(thresholds: [], at: [1, -1]) == [nil, .expired])
         #expect(reports(thresholds: [-1, .max], at: [1, -1]) == [nil, .expired])
     }

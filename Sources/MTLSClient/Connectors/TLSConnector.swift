@@ -68,8 +68,8 @@ public struct TLSConnector: Connector {
                 .tlsOptionsInvalid, phase: .prepare, fault: .caller,
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
-        let candidates = try await journal.identity(logger: context.logger)?
-            .candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
+        let identity = journal.identity(logger: context.logger)
+        let candidates = try await identity?.candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
         let tls = try shared.context(for: try settings.limited(to: candidates))
         try await shared.evaluator.prepare()
 
