@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 /// Connections while their identity is replaced.
-@Suite struct RotationTests {
+@Suite(.timeLimit(.minutes(1))) struct RotationTests {
     /// Hands out the channels that it made.
     private final class Tap: Connector {
         private let channels = Mutex<[any Channel]>([])

@@ -9,7 +9,7 @@ import Testing
 @testable import MTLSIdentity
 
 /// Files that are replaced while an identity is in use.
-@Suite struct RotationTests {
+@Suite(.timeLimit(.minutes(1))) struct RotationTests {
     private let authority: CertificateAuthority
     private let scratch: Scratch
     private let events = Events()
