@@ -13,10 +13,11 @@ struct WatchedFiles: Sendable {
 
     /// What was seen at some time.
     struct Snapshot: Sendable, Equatable {
-        fileprivate var stamps: [Stamp?]
+        var stamps: [Stamp?]
         /// Of all contents; nil when one could not be read.
-        fileprivate var digest: [UInt8]?
-        fileprivate var isYoung: Bool
+        var digest: [UInt8]?
+        /// Whether a change may still come that bears the same time.
+        var isYoung: Bool
 
         /// What is no regular file, such as a pipe, can be read only once.
         var isWatchable: Bool { !stamps.isEmpty && stamps.allSatisfy { $0?.isRegular ?? true } }
@@ -28,7 +29,7 @@ struct WatchedFiles: Sendable {
         case changed(Snapshot)
     }
 
-    fileprivate struct Stamp: Equatable {
+    struct Stamp: Equatable {
         let device: UInt
         let inode: UInt
         let size: Int

@@ -8,7 +8,7 @@ import MTLSTestKit
 import Testing
 
 /// Keys and certificates that change in a token while an identity is in use. Each request makes a connection.
-@Suite(.timeLimit(.minutes(2))) struct TokenReloadTests {
+@Suite(.timeLimit(.minutes(15))) struct TokenReloadTests {
     private func subject(_ world: TokenWorld, _ client: Client) async throws -> String? {
         _ = try await client.get()
         return world.server.requests.last?.client.certificate?.subject
