@@ -150,6 +150,10 @@ extension MTLSError.Code {
     public static let keyMismatch = Self("identity.keyMismatch")
     /// The server asked for a client certificate and none could be sent.
     public static let identityUnusable = Self("identity.unusable")
+    /// Several identities fit what the server asks for equally well.
+    public static let identityAmbiguous = Self("identity.ambiguous")
+    /// The client's certificate is not for TLS clients.
+    public static let identityPurpose = Self("identity.purpose")
 
     /// A file that is to be made is there already.
     public static let fileExists = Self("file.exists")

@@ -31,7 +31,8 @@ struct ExitStatusTests {
     @Test(arguments: [
         MTLSError.Code.identityFileUnreadable, .identityMalformed, .identityUnsupported, .notAKey, .keyFileUnsafe,
         .identityExpired, .identityNotYetValid, .passphraseMissing, .passphraseIncorrect,
-        .keyMismatch, .identityUnusable, .tokenURIInvalid, .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
+        .keyMismatch, .identityUnusable, .identityAmbiguous, .identityPurpose, .tokenURIInvalid,
+        .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
         .tokenObjectNotFound, .pinMissing, .pinIncorrect, .pinLocked, .tokenRemoved, .tokenFailed, .signatureInvalid,
         .mechanismMissing,
     ])

@@ -51,7 +51,7 @@ public struct TLSSettings: Sendable, Hashable {
 /// thread of the token's own, never on the event loop. Copies of a connector share its sessions, see ``ResumptionPolicy``;
 /// connectors that were made apart share nothing.
 public struct TLSConnector: Connector {
-    private let identity: Identity?
+    private let journal: IdentityJournal
     private let settings: TLSSettings
     let inner: any Connector
     private let shared: Shared
@@ -67,10 +67,10 @@ public struct TLSConnector: Connector {
         identity: Identity? = nil, trust: Trust = .system, settings: TLSSettings = TLSSettings(),
         over inner: any Connector = TCPConnector()
     ) {
-        self.identity = identity
         self.settings = settings
         self.inner = inner
         shared = Shared(evaluator: TrustEvaluator(trust), sessions: SessionStore(settings.resumption))
+        journal = IdentityJournal(identity)
     }
 
     /// Connects by the inner connector and makes the handshake.
@@ -83,7 +83,8 @@ public struct TLSConnector: Connector {
                 .tlsOptionsInvalid, phase: .prepare, fault: .caller,
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
-        let candidates = try await identity?.candidates(for: endpoint) ?? []
+        let identity = journal.identity(logger: context.logger)
+        let candidates = try await identity?.candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
         for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
         if let keyLog = settings.keyLog, keyLog.takeWarning() {
             context.logger.warning(
@@ -153,7 +154,11 @@ public struct TLSConnector: Connector {
             }.get()
             let summary = try await completion.futureResult.get()
             channel.closeFuture.whenComplete { _ in attempt.ended() }
-            return Connection(channel: channel, security: .authenticated(name: handshake.name), handshake: summary)
+            let candidates = handshake.candidates
+            let shown = candidates.filter { $0.chain.first == summary.clientCertificate }
+            return Connection(
+                channel: channel, security: .authenticated(name: handshake.name), handshake: summary,
+                identities: shown.isEmpty ? candidates : shown)
         } onCancel: {
             channel.close(promise: nil)
         }
