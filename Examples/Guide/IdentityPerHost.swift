@@ -1,12 +1,15 @@
 import MTLSClient
 
-/// Looks up the identity for each handshake, here in files named after the users.
+/// Chooses the identity before each handshake, by whatever the program knows.
 func identityPerHost(_ urls: [String]) async throws {
-    let users = ["localhost": "client", "127.0.0.1": "bob"]
+    let client = Identity.pem(certificate: "pki/client.pem", key: "pki/client-key.pem")
+    let bob = Identity.pem(certificate: "pki/bob.pem", key: "pki/bob-key.pem")
     let identity = Identity.resolving { endpoint in
-        guard let user = users[endpoint.host] else { return [] }
-        let files = Identity.pem(certificate: "pki/\(user).pem", key: "pki/\(user)-key.pem")
-        return try await files.candidates(for: endpoint)
+        switch endpoint.host {
+        case "localhost": try await client.candidates(for: endpoint)
+        case "127.0.0.1": try await bob.candidates(for: endpoint)
+        default: []
+        }
     }
     let agent = Agent(identity: identity, trust: .pem("pki/ca.pem"))
     for url in urls {

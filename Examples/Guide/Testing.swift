@@ -16,9 +16,10 @@ func testing() async throws {
         print(try await client.get("/").body.text(upTo: .kibibytes(1)))
     }
 
-    let late = try authority.issueClient(commonName: "late", validity: .expired).clientIdentity()
+    let stranger = try CertificateAuthority(commonName: "Stranger")
+    let mallory = try stranger.issueClient(commonName: "mallory").clientIdentity()
     do {
-        try await withClient(server.url, identity: late, trust: trust) { client in _ = try await client.get("/") }
+        try await withClient(server.url, identity: mallory, trust: trust) { client in _ = try await client.get("/") }
     } catch let error as MTLSError {
         print(error.code)
     }

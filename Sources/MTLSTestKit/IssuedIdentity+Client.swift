@@ -3,7 +3,7 @@ import GnuTLS
 public import MTLSIdentity
 
 extension IssuedIdentity {
-    /// The identity for clients, from memory and as it is: what has expired is shown to servers, too.
+    /// The identity for clients, from memory. Clients do not show a certificate that has expired, or is not for clients.
     public func clientIdentity() throws -> Identity {
         .loaded(
             ClientIdentity(
