@@ -57,6 +57,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var transport: BufferTransport?
     var ticket: (any LaneTicket)?
     var context: ChannelHandlerContext?
+    /// What was judged.
+    private var presented: PresentedChain?
 
     private var started = ContinuousClock.now
     /// The end of the time for the handshake; what passes on a lane is added to it.
@@ -193,7 +195,9 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         guard let session, let loop = context?.eventLoop else { return false }
         state = .judging
         let handler = NIOLoopBound(self, eventLoop: loop)
-        let answer = configuration.judge(session.peerChain) { verdict in
+        let presented = PresentedChain(session.peerChain, staples: session.peerStaples)
+        self.presented = presented
+        let answer = configuration.judge(presented) { verdict in
             loop.execute { handler.value.judged(verdict) }
         }
         guard let answer else { return false }
@@ -215,6 +219,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         state = .stepping
     }
 
+    private func peerCertificates(_ session: TLSSession) -> [Certificate] {
+        if let certificates = try? presented?.certificates() { return certificates }
+        return session.peerChain.compactMap { try? Certificate(der: $0) }
+    }
+
     private func open() {
         guard let session, let context, let version = session.version else { return }
         deadline?.cancel()
@@ -227,7 +236,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             isResumed: session.isResumed,
             clientCertificate: session.shownCertificate,
             peerAskedForCertificate: session.wasAskedForCertificate,
-            peerChain: session.peerChain.compactMap { try? Certificate(der: $0) },
+            peerChain: peerCertificates(session),
             duration: .now - started,
             signatureDuration: session.timeToSign,
             requestedServerName: session.requestedServerName,

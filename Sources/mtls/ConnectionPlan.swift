@@ -30,10 +30,7 @@ struct ConnectionPlan {
 
     var trust: Trust {
         guard !trustsAnything else { return .dangerouslyTrustAnything }
-        guard let first = anchors.first else { return .system }
-        var trust = Trust.pem(first)
-        trust.kind = .anchors([.files(anchors)])
-        return trust
+        return anchors.isEmpty ? .system : .pem(anchors)
     }
 
     private static func version(_ text: String?) throws(UsageError) -> TLSVersion {

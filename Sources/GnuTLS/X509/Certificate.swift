@@ -38,6 +38,7 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
     package let rawIssuer: [UInt8]
     /// The names of the subject alternative name extension; `nil` when there is no such extension.
     let alternativeNames: [AlternativeName]?
+    let signatureIdentifier: gnutls_sign_algorithm_t
     let handle: gnutls_x509_crt_t
 
     /// Reads one certificate in DER.
@@ -66,8 +67,9 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
         }
         notBefore = Int64(gnutls_x509_crt_get_activation_time(handle))
         notAfter = Int64(gnutls_x509_crt_get_expiration_time(handle))
-        let algorithm = gnutls_sign_algorithm_t(UInt32(clamping: gnutls_x509_crt_get_signature_algorithm(handle)))
-        signatureAlgorithm = gnutls_sign_get_name(algorithm).map { String(cString: $0) } ?? "unknown"
+        signatureIdentifier = gnutls_sign_algorithm_t(
+            UInt32(clamping: gnutls_x509_crt_get_signature_algorithm(handle)))
+        signatureAlgorithm = gnutls_sign_get_name(signatureIdentifier).map { String(cString: $0) } ?? "unknown"
         self.der = der
         self.handle = handle
     }
@@ -94,6 +96,8 @@ extension Certificate {
     package func isIssued(by authority: Certificate) -> Bool {
         gnutls_x509_crt_check_issuer(handle, authority.handle) != 0
     }
+    /// Whether the certificate demands an OCSP response from the server that shows it (RFC 7633).
+    package var demandsStaple: Bool { (try? CertificateProfile(self))?.features.contains(5) ?? false }
     /// The serial number as an INTEGER in DER.
     package var serialNumberDER: [UInt8] {
         let digits = serialNumber.utf8.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
@@ -120,6 +124,13 @@ extension Certificate {
     package static func chain(pem: [UInt8]) throws -> [Certificate] {
         try pem.withUnsafeBytes { try chain(pem: $0) }
     }
+
+    /// One certificate in DER, or all of PEM text.
+    package static func all(_ bytes: UnsafeRawBufferPointer) throws -> [Certificate] {
+        bytes.first == 0x30 ? [try Certificate(der: Array(bytes))] : try chain(pem: bytes)
+    }
+
+    package static func all(_ bytes: [UInt8]) throws -> [Certificate] { try bytes.withUnsafeBytes { try all($0) } }
 }
 
 extension Certificate: Hashable, CustomStringConvertible {

@@ -1,5 +1,6 @@
 public import GnuTLS
 import GnuTLSNIO
+import Logging
 public import MTLSCore
 public import MTLSIdentity
 import NIOCore
@@ -74,13 +75,14 @@ public struct TLSConnector: Connector {
 
         let channel = try await inner.connect(to: endpoint, context: context).channel
         let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
-        let evaluator = shared.evaluator
+        shared.warn(context.logger)
+        let judge = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
+        defer { judge.cancel() }
         let timeouts = context.timeouts
         return try await withTaskCancellationHandler {
             try await channel.eventLoop.submit {
-                var configuration = HandshakeConfiguration(context: tls, peerName: endpoint.description) { chain, _ in
-                    evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
-                }
+                var configuration = HandshakeConfiguration(
+                    context: tls, peerName: endpoint.description, judge: judge.answer)
                 configuration.serverName = name
                 configuration.handshakeTimeout = timeouts.limit(of: .handshake)
                 configuration.signatureTimeout = timeouts.limit(of: .signature)
@@ -105,10 +107,17 @@ public struct TLSConnector: Connector {
     /// What the connections of one connector share.
     private final class Shared: Sendable {
         let evaluator: TrustEvaluator
+        private let hasWarned = Atomic(false)
         private let contexts = Mutex<[TLSSettings: TLSContext]>([:])
 
         init(evaluator: TrustEvaluator) {
             self.evaluator = evaluator
+        }
+
+        /// Once for all connections of the connector.
+        func warn(_ logger: Logger) {
+            guard evaluator.trustsAnything, !hasWarned.exchange(true, ordering: .relaxed) else { return }
+            logger.warning("servers are not authenticated: anybody may answer (Trust.dangerouslyTrustAnything)")
         }
 
         func context(for settings: TLSSettings) throws(MTLSError) -> TLSContext {
