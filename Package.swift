@@ -136,9 +136,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
+        // Servers' chains, good and bad, each with its verdict.
+        .target(
+            name: "ChainCases", dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS"],
+            path: "Tests/ChainCases", swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",
-            dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory"],
+            dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory", "ChainCases"],
             swiftSettings: settings),
         .testTarget(
             name: "MTLSTestKitTests",
@@ -169,7 +173,7 @@ let package = Package(
         .testTarget(name: "CommandSupportTests", dependencies: ["CommandSupport"], swiftSettings: settings),
         .testTarget(
             name: "InteropTests",
-            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "mtls"],
+            dependencies: ["MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "ChainCases", "mtls"],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.
         .testTarget(

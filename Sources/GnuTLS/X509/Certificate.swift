@@ -57,7 +57,7 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
             alternativeNames = try fields.alternativeNames()
             rawSubject = try takingBytes("reading the subject") { gnutls_x509_crt_get_raw_dn(handle, $0) }
             rawIssuer = try takingBytes("reading the issuer") { gnutls_x509_crt_get_raw_issuer_dn(handle, $0) }
-            publicKey = try PublicKey("reading the public key of a certificate") {
+            publicKey = try PublicKey(GnuTLSError.readingPublicKey) {
                 gnutls_pubkey_import_x509($0, handle, 0)
             }
             sha256Fingerprint = try HashAlgorithm.sha256.hash(of: der)
@@ -111,14 +111,23 @@ extension Certificate {
     ///
     /// - Throws: `PEMError` or `CertificateError`, which say in which line, and that there is none at all.
     package static func chain(pem: UnsafeRawBufferPointer) throws -> [Certificate] {
-        let blocks = try PEM.blocks(in: pem).filter { ["CERTIFICATE", "X509 CERTIFICATE"].contains($0.label) }
-        guard !blocks.isEmpty else { throw CertificateError.noneFound("CERTIFICATE") }
-        return try blocks.map { block in
+        try blocks(pem).map { block in
             let der = try block.contents(of: pem)
             do throws(GnuTLSError) { return try Certificate(der: der) } catch {
                 throw CertificateError.malformed(line: block.line, error)
             }
         }
+    }
+
+    /// The same, in DER: whether they are certificates that can be read is not looked at.
+    package static func encoded(pem: [UInt8]) throws -> [[UInt8]] {
+        try pem.withUnsafeBytes { pem in try blocks(pem).map { try $0.contents(of: pem) } }
+    }
+
+    private static func blocks(_ pem: UnsafeRawBufferPointer) throws -> [PEM.Block] {
+        let blocks = try PEM.blocks(in: pem).filter { ["CERTIFICATE", "X509 CERTIFICATE"].contains($0.label) }
+        guard !blocks.isEmpty else { throw CertificateError.noneFound("CERTIFICATE") }
+        return blocks
     }
 
     package static func chain(pem: [UInt8]) throws -> [Certificate] {

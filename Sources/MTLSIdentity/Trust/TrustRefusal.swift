@@ -89,8 +89,10 @@ enum TrustRefusal {
 
     static func unreadable(_ error: GnuTLSError, _ name: String) -> MTLSError {
         MTLSError(
-            .certificateMalformed, phase: .verify, fault: .peer,
-            "a certificate of \(name) cannot be read: \(error.message)", underlying: error)
+            error.concernsPublicKey ? .certificateWeak : .certificateMalformed, phase: .verify, fault: .peer,
+            error.concernsPublicKey
+                ? "a certificate of \(name) has a public key that is not fit for TLS: \(error.message)"
+                : "a certificate of \(name) cannot be read: \(error.message)", underlying: error)
     }
 
     static func noCertificate(_ name: String) -> MTLSError {
