@@ -4,7 +4,7 @@ import MTLSCore
 import MTLSIdentity
 
 extension ChainCase {
-    static let dates: [ChainCase] = [
+    package static let dates: [ChainCase] = [
         .init("an expired leaf", .certificateExpired) {
             try ThreeParties(leaf: { $0.isValid(from: -7200, until: -3600) }).input
         },
@@ -43,7 +43,7 @@ extension ChainCase {
         },
     ]
 
-    static let authorities: [ChainCase] = [
+    package static let authorities: [ChainCase] = [
         .init("a leaf has signed it", .constraintViolated) {
             let parties = try ThreeParties()
             return ChainInput(try parties.leaf.server(), [parties.leaf, parties.middle], trusting: parties.root)
@@ -110,7 +110,7 @@ extension ChainCase {
         },
     ]
 
-    static let purposes: [ChainCase] = [
+    package static let purposes: [ChainCase] = [
         .init("a client's certificate", .purposeMismatch) {
             try ThreeParties(leaf: { $0.set(.purposes(KeyPurpose.clientAuth)) }).input
         },
@@ -138,7 +138,7 @@ extension ChainCase {
         },
     ]
 
-    static let strengths: [ChainCase] = [
+    package static let strengths: [ChainCase] = [
         .init("RSA of 2048 bits", nil) {
             let root = try ForgedParty.root(privateKey: SlowKeys.rsa2048.get())
             return ChainInput(try root.server(), trusting: root)
@@ -222,7 +222,7 @@ extension ChainCase {
             DER.element(tag: 0x03, [0] + key))
     }
 
-    static let encodings: [ChainCase] = [
+    package static let encodings: [ChainCase] = [
         .init("an extension that nobody knows, not critical", nil) {
             try ThreeParties(leaf: { $0.set(.init("1.2.3.4.5", [0x05, 0x00])) }).input
         },

@@ -6,7 +6,7 @@ import MTLSIdentity
 extension ChainCase {
     private typealias Tree = (tag: UInt8, contents: [UInt8])
 
-    static let constraints: [ChainCase] = [
+    package static let constraints: [ChainCase] = [
         constrained("a permitted DNS name", nil, permitted: [dns("example")]),
         constrained("the very DNS name that is permitted", nil, permitted: [dns("api.example")]),
         constrained("permitted DNS names below a dot", nil, permitted: [dns(".example")]),

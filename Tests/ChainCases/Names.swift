@@ -5,7 +5,7 @@ import MTLSIdentity
 
 extension ChainCase {
     /// Names, by RFC 9525.
-    static let names: [ChainCase] = [
+    package static let names: [ChainCase] = [
         named("another name", .nameMismatch, "other.example", [dns("api.example")]),
         named("the common name alone", .nameMismatch, "server", [dns("api.example")]),
         .init("the common name, and no subject alternative name", .nameMismatch, .differs("OpenSSL looks at the common name then")) {
@@ -43,7 +43,7 @@ extension ChainCase {
         named("a NUL byte behind the name", .nameMismatch, "api.example", [dns("api.example\0.evil.example")]),
         named("a NUL byte at the end", .nameMismatch, "api.example", [dns("api.example\0")]),
         named("junk before the right name", nil, "api.example", [(0x82, [0xFF, 0x00, 0x80]), dns("api.example")]),
-        named("an empty name", .nameMismatch, "api.example", [dns("")]),
+        named("an empty name", .certificateMalformed, "api.example", [dns("")]),
         named("a mailbox and a URI of that name", .nameMismatch, "api.example",
             [(0x81, Array("a@api.example".utf8)), (0x86, Array("https://api.example".utf8))]),
         named("bytes in UTF-8 that look alike", .nameMismatch, "api.example", [dns("аpi.example")]),

@@ -5,7 +5,7 @@ import MTLSIdentity
 
 extension ChainCase {
     /// Which certificates there are, and which are trusted.
-    static let paths: [ChainCase] = [
+    package static let paths: [ChainCase] = [
         .init("right below the root", nil) {
             let root = try ForgedParty.root()
             return ChainInput(try root.server(), trusting: root)

@@ -5,7 +5,7 @@ import MTLSIdentity
 
 extension ChainCase {
     /// By lists.
-    static let revocations: [ChainCase] = [
+    package static let revocations: [ChainCase] = [
         listed("a list that does not name it", nil) { _, _ in },
         listed("a list that names it", .certificateRevoked) { list, parties in
             list.revoked = [(try serial(parties.leaf), [])]
@@ -80,7 +80,7 @@ extension ChainCase {
     ]
 
     /// By staples.
-    static let staples: [ChainCase] = [
+    package static let staples: [ChainCase] = [
         stapled("a good staple", nil),
         stapled("a good staple, where it is demanded", nil, ocsp: .required),
         stapled("a staple that revokes", .certificateRevoked) { staple, _ in staple.status = .revoked },

@@ -7,7 +7,7 @@ package final class TrustList: Sendable {
     private let anchors: AnchorIndex
     private let revocation: RevocationStore
     /// How many different trust anchors there are.
-    package var anchorCount: Int { anchors.count }
+    package var anchorCount: Int { anchors.certificates.count }
     /// A hash of the anchors and the revocation lists: two trust lists that judge differently have different ones.
     package let fingerprint: [UInt8]
 
@@ -76,7 +76,7 @@ extension TrustList {
         var search = PathSearch(anchors: anchors, others: Array(chain.dropFirst()), policy: policy) {
             (path) throws(GnuTLSError) in
             if let fault = PathRules(path: path, policy: policy).fault { return fault }
-            if let fault = try SecondOpinion.fault(of: path.map(\.certificate), policy) { return fault }
+            if let fault = try SecondOpinion.fault(of: path, policy) { return fault }
             return self.revocation.fault(of: path, at: policy.time)
         }
         return try search.run(from: leaf)

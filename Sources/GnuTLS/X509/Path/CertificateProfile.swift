@@ -1,6 +1,6 @@
 /// The fields of a certificate that decide whether it may be trusted, read strictly by RFC 5280 §4, and from the DER
 /// itself: GnuTLS passes over some faults that are refused here.
-struct CertificateProfile {
+struct CertificateProfile: Sendable {
     let certificate: Certificate
     /// 1, 2 or 3.
     let version: Int

@@ -1,5 +1,5 @@
 /// A GeneralName (RFC 5280 §4.2.1.6).
-struct GeneralName {
+struct GeneralName: Sendable {
     enum Kind: UInt8 {
         case other = 0
         case email, dns, x400, directory, ediParty, uri, ip, registeredID
@@ -45,7 +45,7 @@ struct GeneralName {
 
 /// The name constraints of an authority (RFC 5280 §4.2.1.10), for DNS names, addresses, mailboxes, URIs and directory
 /// names. A name of another kind is refused where a constraint speaks of that kind.
-struct NameConstraints {
+struct NameConstraints: Sendable {
     private var permitted: [GeneralName] = []
     private var excluded: [GeneralName] = []
 

@@ -17,6 +17,8 @@ struct PathSearch {
     private let policy: PathPolicy
     private let examine: ([CertificateProfile]) throws(GnuTLSError) -> PathFault?
     private var pool: [[UInt8]: [CertificateProfile]] = [:]
+    /// By their names, what is wrong with certificates that cannot be read strictly.
+    private var malformed: [[UInt8]: PathFault] = [:]
     private var visits = 512
     private var paths = 16
     private var best: (rank: Int, fault: PathFault)?
@@ -31,11 +33,14 @@ struct PathSearch {
         self.anchors = anchors
         self.policy = policy
         self.examine = examine
+        malformed = anchors.malformed
         var seen: Set<Certificate> = []
-        // What cannot be read as an authority leads nowhere.
         for other in others where !anchors.contains(other) && seen.insert(other).inserted {
-            guard let profile = try? CertificateProfile(other) else { continue }
-            pool[other.rawSubject, default: []].append(profile)
+            do throws(MalformedDER) {
+                pool[other.rawSubject, default: []].append(try CertificateProfile(other))
+            } catch {
+                malformed[other.rawSubject] = PathFault(.malformed(error.what), of: other)
+            }
         }
     }
 
@@ -65,7 +70,10 @@ struct PathSearch {
                         && $0.certificate.publicKey == candidate.certificate.publicKey
                 }
         }
-        if known.isEmpty, sent.isEmpty { note(1, PathFault(.issuerUnknown, of: last.certificate)) }
+        if known.isEmpty, sent.isEmpty {
+            if let fault = malformed[last.certificate.rawIssuer] { note(2, fault) }
+            note(1, PathFault(.issuerUnknown, of: last.certificate))
+        }
         if known.count + sent.count > 1 {
             known = signers(of: last, among: known)
             sent = signers(of: last, among: sent)
@@ -107,24 +115,31 @@ struct PathSearch {
 
 /// The trust anchors by their names.
 struct AnchorIndex: Sendable {
-    private let all: Set<Certificate>
-    private let bySubject: [[UInt8]: [Certificate]]
+    let certificates: Set<Certificate>
+    private let bySubject: [[UInt8]: [CertificateProfile]]
+    /// By their names, what is wrong with those that cannot be read strictly.
+    let malformed: [[UInt8]: PathFault]
 
     init(_ anchors: [Certificate]) {
-        all = Set(anchors)
-        bySubject = Dictionary(grouping: all.sorted { $0.notAfter > $1.notAfter }, by: \.rawSubject)
+        certificates = Set(anchors)
+        var bySubject: [[UInt8]: [CertificateProfile]] = [:]
+        var malformed: [[UInt8]: PathFault] = [:]
+        // Of those with one name, the one that is valid longest comes first.
+        for anchor in certificates.sorted(by: { $0.notAfter > $1.notAfter }) {
+            do throws(MalformedDER) {
+                bySubject[anchor.rawSubject, default: []].append(try CertificateProfile(anchor))
+            } catch {
+                malformed[anchor.rawSubject] = PathFault(.malformed(error.what), of: anchor)
+            }
+        }
+        self.bySubject = bySubject
+        self.malformed = malformed
     }
 
-    var count: Int { all.count }
-    var certificates: Set<Certificate> { all }
-
-    func contains(_ certificate: Certificate) -> Bool { all.contains(certificate) }
+    func contains(_ certificate: Certificate) -> Bool { certificates.contains(certificate) }
 
     /// Those that may have issued `profile`, by what the two say of it.
     func issuers(of profile: CertificateProfile) -> [CertificateProfile] {
-        (bySubject[profile.certificate.rawIssuer] ?? []).compactMap { anchor in
-            guard let candidate = try? CertificateProfile(anchor), candidate.mayHaveIssued(profile) else { return nil }
-            return candidate
-        }
+        (bySubject[profile.certificate.rawIssuer] ?? []).filter { $0.mayHaveIssued(profile) }
     }
 }

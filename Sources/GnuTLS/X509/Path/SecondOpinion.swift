@@ -2,7 +2,8 @@ internal import CGnuTLS
 
 /// What GnuTLS says of one path. All its signatures are verified here.
 enum SecondOpinion {
-    static func fault(of path: [Certificate], _ policy: PathPolicy) throws(GnuTLSError) -> PathFault? {
+    static func fault(of profiles: [CertificateProfile], _ policy: PathPolicy) throws(GnuTLSError) -> PathFault? {
+        let path = profiles.map(\.certificate)
         guard let leaf = path.first, let anchor = path.last else { return nil }
         let list = try newHandle("verifying a certificate chain") { gnutls_x509_trust_list_init($0, 1) }
         defer { gnutls_x509_trust_list_deinit(list, 0) }
@@ -24,9 +25,17 @@ enum SecondOpinion {
         let status = VerificationStatus(rawValue: bits)
         guard !status.isEmpty else { return nil }
         let reasons = status.subtracting(.invalid)
+        if reasons == .signerConstraintsFailure, countsSelfIssued(profiles) { return nil }
         let step = steps.first { !$0.status.isDisjoint(with: reasons) }
         let culprit = step.flatMap { step in path.first { $0.der == step.certificate } } ?? leaf
         return PathFault(.init(status, of: culprit), of: culprit)
+    }
+
+    /// GnuTLS counts authorities issued under their own name in path lengths, against RFC 5280 §4.2.1.9. Where it stops
+    /// at that, the signatures that it did not come to are verified here.
+    private static func countsSelfIssued(_ path: [CertificateProfile]) -> Bool {
+        path.dropFirst().dropLast().contains { $0.certificate.isSelfIssued }
+            && zip(path, path.dropFirst()).allSatisfy { $1.certificate.publicKey.hasSigned($0) }
     }
 
     private static func with(
