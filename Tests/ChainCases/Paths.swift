@@ -39,7 +39,10 @@ extension ChainCase {
             input.anchors = [old, new]
             return input
         },
-        .init("cross-signed, and the first path leads nowhere", nil) {
+        .init(
+            "cross-signed, and the first path leads nowhere", nil,
+            .differs("OpenSSL follows the first issuer that fits, and tries no other")
+        ) {
             let (unknown, known) = (try ForgedParty.root("Unknown Root"), try ForgedParty.root("Known Root"))
             let middle = try known.authority("Middle")
             let useless = try unknown.authority("Middle", privateKey: middle.key)

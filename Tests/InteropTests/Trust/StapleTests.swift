@@ -55,7 +55,7 @@ import Testing
                 [
                     "--http", "--port=\(port.number)", "--x509certfile=\(files.server.certificate)",
                     "--x509keyfile=\(files.server.key)",
-                ] + (staples ? ["--ocsp-response=\(response)"] : []), in: files.directory)
+                ] + (staples ? ["--ocsp-response=\(response)", "--ignore-ocsp-response-errors"] : []), in: files.directory)
         }
         try await process.waitUntilListening(on: port)
         return (process, port)
