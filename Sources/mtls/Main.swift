@@ -12,7 +12,9 @@ struct MTLS: AsyncParsableCommand {
         discussion:
             "Without a subcommand it makes requests: 'mtls https://api.example' is 'mtls request https://api.example'.",
         version: version,
-        subcommands: [RequestCommand.self, TokensCommand.self, KeysCommand.self, DoctorCommand.self, VerifyCommand.self],
+        subcommands: [
+            RequestCommand.self, TokensCommand.self, KeysCommand.self, DoctorCommand.self, VerifyCommand.self,
+        ],
         defaultSubcommand: RequestCommand.self)
 }
 

@@ -106,7 +106,9 @@ extension ChainCase {
             try ThreeParties(leaf: { $0.set(.basicConstraints(authority: false, pathLength: 0)) }).input
         },
         .init("a server that is an authority itself", nil) {
-            try ThreeParties(leaf: { $0.set(.basicConstraints(authority: true)); $0.set(.keyUsage([.digitalSignature, .keyCertSign])) }).input
+            try ThreeParties(leaf: {
+                $0.set(.basicConstraints(authority: true)); $0.set(.keyUsage([.digitalSignature, .keyCertSign]))
+            }).input
         },
     ]
 
@@ -134,7 +136,9 @@ extension ChainCase {
             try ThreeParties(leaf: { $0.set(.keyUsage(.crlSign)) }).input
         },
         .init("a key for signing certificates alone", .purposeMismatch) {
-            try ThreeParties(leaf: { $0.set(.keyUsage(.keyCertSign)); $0.set(.basicConstraints(authority: true)) }).input
+            try ThreeParties(leaf: {
+                $0.set(.keyUsage(.keyCertSign)); $0.set(.basicConstraints(authority: true))
+            }).input
         },
     ]
 
@@ -237,7 +241,10 @@ extension ChainCase {
         },
         .init("critical certificate policies", nil) {
             try ThreeParties(leaf: {
-                $0.set(.init("2.5.29.32", critical: true, DER.sequence(DER.sequence(DER.objectIdentifier("2.23.140.1.2.1")))))
+                $0.set(
+                    .init(
+                        "2.5.29.32", critical: true, DER.sequence(DER.sequence(DER.objectIdentifier("2.23.140.1.2.1"))))
+                )
             }).input
         },
         .init("a demand for policies", .extensionUnknown, .differs("OpenSSL passes over it unless told otherwise")) {

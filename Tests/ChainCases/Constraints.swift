@@ -11,36 +11,55 @@ extension ChainCase {
         constrained("the very DNS name that is permitted", nil, permitted: [dns("api.example")]),
         constrained("permitted DNS names below a dot", nil, permitted: [dns(".example")]),
         constrained("a DNS name that is not permitted", .constraintViolated, permitted: [dns("bank.test")]),
-        constrained("a DNS name that only ends like a permitted one", .constraintViolated, permitted: [dns("pi.example")]),
+        constrained(
+            "a DNS name that only ends like a permitted one", .constraintViolated, permitted: [dns("pi.example")]),
         constrained("an excluded DNS name", .constraintViolated, excluded: [dns("example")]),
-        constrained("an excluded name beside permitted ones", .constraintViolated, permitted: [dns("example")], excluded: [dns("api.example")]),
+        constrained(
+            "an excluded name beside permitted ones", .constraintViolated, permitted: [dns("example")],
+            excluded: [dns("api.example")]),
         constrained("every DNS name excluded", .constraintViolated, excluded: [dns("")]),
         constrained("another DNS name excluded", nil, excluded: [dns("other.example")]),
-        constrained("a wildcard that takes in an excluded name", .constraintViolated, .differs("OpenSSL compares the wildcard as a name"),
+        constrained(
+            "a wildcard that takes in an excluded name", .constraintViolated,
+            .differs("OpenSSL compares the wildcard as a name"),
             excluded: [dns("secret.example.org")], names: [dns("*.example.org"), dns("api.example")]),
-        constrained("a permitted wildcard", nil, permitted: [dns("example.org"), dns("api.example")],
+        constrained(
+            "a permitted wildcard", nil, permitted: [dns("example.org"), dns("api.example")],
             names: [dns("*.example.org"), dns("api.example")]),
         constrained("names of another kind are free", nil, permitted: [ip([10, 0, 0, 0, 255, 0, 0, 0])]),
-        constrained("a permitted address", nil, permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
+        constrained(
+            "a permitted address", nil, permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
             names: [(0x87, [192, 0, 2, 7]), dns("api.example")]),
-        constrained("an address that is not permitted", .constraintViolated, permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
+        constrained(
+            "an address that is not permitted", .constraintViolated, permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
             names: [(0x87, [192, 0, 3, 7]), dns("api.example")]),
-        constrained("an excluded address", .constraintViolated, excluded: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
+        constrained(
+            "an excluded address", .constraintViolated, excluded: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
             names: [(0x87, [192, 0, 2, 7]), dns("api.example")]),
-        constrained("an IPv6 address, and IPv4 permitted", .constraintViolated, permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
+        constrained(
+            "an IPv6 address, and IPv4 permitted", .constraintViolated,
+            permitted: [ip([192, 0, 2, 0, 255, 255, 255, 0])],
             names: [(0x87, [UInt8](repeating: 1, count: 16)), dns("api.example")]),
         constrained("a permitted directory name", nil, permitted: [organization("Bank")], subject: "Bank"),
-        constrained("a directory name that is not permitted", .constraintViolated, permitted: [organization("Bank")], subject: "Other"),
-        constrained("an excluded directory name", .constraintViolated, excluded: [organization("Bank")], subject: "Bank"),
-        constrained("a mailbox that is not permitted", .constraintViolated, permitted: [(0x81, Array("bank.example".utf8))],
+        constrained(
+            "a directory name that is not permitted", .constraintViolated, permitted: [organization("Bank")],
+            subject: "Other"),
+        constrained(
+            "an excluded directory name", .constraintViolated, excluded: [organization("Bank")], subject: "Bank"),
+        constrained(
+            "a mailbox that is not permitted", .constraintViolated, permitted: [(0x81, Array("bank.example".utf8))],
             names: [dns("api.example"), (0x81, Array("a@other.example".utf8))]),
-        constrained("a URI that is not permitted", .constraintViolated, permitted: [(0x86, Array(".bank.example".utf8))],
+        constrained(
+            "a URI that is not permitted", .constraintViolated, permitted: [(0x86, Array(".bank.example".utf8))],
             names: [dns("api.example"), (0x86, Array("https://other.example/".utf8))]),
-        constrained("a name of a kind that cannot be compared", .constraintViolated, excluded: [(0x88, [0x2A, 0x03])],
+        constrained(
+            "a name of a kind that cannot be compared", .constraintViolated, excluded: [(0x88, [0x2A, 0x03])],
             names: [dns("api.example"), (0x88, [0x2A, 0x03])]),
-        constrained("an address mask with holes", .certificateMalformed, .differs("OpenSSL applies it"),
+        constrained(
+            "an address mask with holes", .certificateMalformed, .differs("OpenSSL applies it"),
             permitted: [ip([192, 0, 2, 0, 255, 0, 255, 0])]),
-        constrained("constraints of three bytes", .certificateMalformed, .differs("no address is there to be compared"),
+        constrained(
+            "constraints of three bytes", .certificateMalformed, .differs("no address is there to be compared"),
             permitted: [ip([192, 0, 2])]),
         .init("constraints of the root", .constraintViolated) {
             try ThreeParties(root: { $0.set(.nameConstraints(permitted: [dns("bank.test")])) }).input
@@ -74,7 +93,9 @@ extension ChainCase {
                 middle: { $0.set(.nameConstraints(permitted: permitted, excluded: excluded)) },
                 leaf: {
                     $0.set(.names(names))
-                    if let subject { $0.subject = CertificateForge.Name.of([("2.5.4.10", subject), ("2.5.4.3", "api")]) }
+                    if let subject {
+                        $0.subject = CertificateForge.Name.of([("2.5.4.10", subject), ("2.5.4.3", "api")])
+                    }
                 }
             ).input
         }

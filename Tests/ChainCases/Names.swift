@@ -8,7 +8,10 @@ extension ChainCase {
     package static let names: [ChainCase] = [
         named("another name", .nameMismatch, "other.example", [dns("api.example")]),
         named("the common name alone", .nameMismatch, "server", [dns("api.example")]),
-        .init("the common name, and no subject alternative name", .nameMismatch, .differs("OpenSSL looks at the common name then")) {
+        .init(
+            "the common name, and no subject alternative name", .nameMismatch,
+            .differs("OpenSSL looks at the common name then")
+        ) {
             try ThreeParties(leaf: {
                 $0.subject = CertificateForge.Name.common("api.example")
                 $0.remove("2.5.29.17")
@@ -24,7 +27,8 @@ extension ChainCase {
         named("a wildcard for an A-label", nil, "xn--bcher-kva.bank.example", [dns("*.bank.example")]),
         named("a wildcard and the name above it", .nameMismatch, "bank.example", [dns("*.bank.example")]),
         named("a wildcard and two labels", .nameMismatch, "a.b.bank.example", [dns("*.bank.example")]),
-        named("a wildcard within a label", .nameMismatch, "api.bank.example", [dns("a*.bank.example")],
+        named(
+            "a wildcard within a label", .nameMismatch, "api.bank.example", [dns("a*.bank.example")],
             .differs("OpenSSL allows it unless told otherwise")),
         named("a wildcard within an A-label", .nameMismatch, "xn--bcher.bank.example", [dns("xn--*.bank.example")]),
         named("a wildcard that is not first", .nameMismatch, "api.bank.example", [dns("api.*.example")]),
@@ -38,13 +42,15 @@ extension ChainCase {
         named("an address that is written as a DNS name", .nameMismatch, "192.0.2.1", [dns("192.0.2.1")]),
         named("an address and a wildcard", .nameMismatch, "192.0.2.1", [dns("*.0.2.1")]),
         named("an address of five bytes", .nameMismatch, "192.0.2.1", [(0x87, [192, 0, 2, 1, 0])]),
-        named("an address as IPv6", .nameMismatch, "192.0.2.1",
+        named(
+            "an address as IPv6", .nameMismatch, "192.0.2.1",
             [(0x87, [UInt8](repeating: 0, count: 10) + [255, 255, 192, 0, 2, 1])]),
         named("a NUL byte behind the name", .nameMismatch, "api.example", [dns("api.example\0.evil.example")]),
         named("a NUL byte at the end", .nameMismatch, "api.example", [dns("api.example\0")]),
         named("junk before the right name", nil, "api.example", [(0x82, [0xFF, 0x00, 0x80]), dns("api.example")]),
         named("an empty name", .certificateMalformed, "api.example", [dns("")]),
-        named("a mailbox and a URI of that name", .nameMismatch, "api.example",
+        named(
+            "a mailbox and a URI of that name", .nameMismatch, "api.example",
             [(0x81, Array("a@api.example".utf8)), (0x86, Array("https://api.example".utf8))]),
         named("bytes in UTF-8 that look alike", .nameMismatch, "api.example", [dns("аpi.example")]),
     ]

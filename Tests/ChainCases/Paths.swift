@@ -56,7 +56,10 @@ extension ChainCase {
             let middle = try new.authority("Middle")
             return ChainInput(try middle.server(), [middle, cross], trusting: new)
         },
-        .init("below one of two authorities of the same name", nil, .differs("OpenSSL takes the first of a name and key identifier, and tries no other")) {
+        .init(
+            "below one of two authorities of the same name", nil,
+            .differs("OpenSSL takes the first of a name and key identifier, and tries no other")
+        ) {
             let root = try ForgedParty.root()
             let wrong = try root.authority("Middle") { $0.remove("2.5.29.14") }
             let right = try root.authority("Middle") { $0.remove("2.5.29.14") }

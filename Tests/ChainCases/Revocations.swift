@@ -84,7 +84,9 @@ extension ChainCase {
         stapled("a good staple", nil),
         stapled("a good staple, where it is demanded", nil, ocsp: .required),
         stapled("a staple that revokes", .certificateRevoked) { staple, _ in staple.status = .revoked },
-        stapled("a staple that revokes, and nobody looks at it", nil, ocsp: .off) { staple, _ in staple.status = .revoked },
+        stapled("a staple that revokes, and nobody looks at it", nil, ocsp: .off) { staple, _ in
+            staple.status = .revoked
+        },
         stapled("a staple that does not know it", .revocationUnknown) { staple, _ in staple.status = .unknown },
         stapled("a staple that is out of date", .revocationUnknown) { staple, _ in staple.nextUpdate = -60 },
         stapled("a staple without an end", nil) { staple, _ in staple.nextUpdate = nil },
@@ -97,21 +99,29 @@ extension ChainCase {
         stapled("a staple about a certificate of another issuer", .stapleInvalid) { staple, parties in
             staple.issuerKey = parties.root.key.publicKey.spkiDER.suffix(65)
         },
-        stapled("a staple of a responder that the issuer appointed", nil, delegate: { parties in
-            try parties.middle.server("Responder") { $0.set(.purposes("1.3.6.1.5.5.7.3.9")) }
-        }),
-        stapled("a staple of a responder that nobody appointed", .stapleInvalid, delegate: { parties in
-            try parties.middle.server("Responder")
-        }),
-        stapled("a staple of a responder of another authority", .stapleInvalid, delegate: { parties in
-            try parties.root.server("Responder") { $0.set(.purposes("1.3.6.1.5.5.7.3.9")) }
-        }),
-        stapled("a staple of a responder whose certificate has expired", .stapleInvalid, delegate: { parties in
-            try parties.middle.server("Responder") {
-                $0.set(.purposes("1.3.6.1.5.5.7.3.9"))
-                $0.isValid(from: -7200, until: -3600)
-            }
-        }),
+        stapled(
+            "a staple of a responder that the issuer appointed", nil,
+            delegate: { parties in
+                try parties.middle.server("Responder") { $0.set(.purposes("1.3.6.1.5.5.7.3.9")) }
+            }),
+        stapled(
+            "a staple of a responder that nobody appointed", .stapleInvalid,
+            delegate: { parties in
+                try parties.middle.server("Responder")
+            }),
+        stapled(
+            "a staple of a responder of another authority", .stapleInvalid,
+            delegate: { parties in
+                try parties.root.server("Responder") { $0.set(.purposes("1.3.6.1.5.5.7.3.9")) }
+            }),
+        stapled(
+            "a staple of a responder whose certificate has expired", .stapleInvalid,
+            delegate: { parties in
+                try parties.middle.server("Responder") {
+                    $0.set(.purposes("1.3.6.1.5.5.7.3.9"))
+                    $0.isValid(from: -7200, until: -3600)
+                }
+            }),
         .init("a staple that is none", .stapleInvalid, .cannotTell) {
             try ThreeParties().input.with { $0.staple = [0x30, 0x03, 0x0A, 0x01, 0x06] }
         },

@@ -49,7 +49,9 @@ package struct OCSPResponse: Sendable {
             throw Fault.invalid("the responder did not answer")
         }
         let algorithm = gnutls_sign_algorithm_t(UInt32(clamping: gnutls_ocsp_resp_get_signature_algorithm(handle)))
-        if KeyStrength.weakness(of: algorithm, named: "") != nil { throw Fault.invalid("the signature on it is too weak") }
+        if KeyStrength.weakness(of: algorithm, named: "") != nil {
+            throw Fault.invalid("the signature on it is too weak")
+        }
         var verdict: UInt32 = 0
         try check(gnutls_ocsp_resp_verify_direct(handle, issuer.handle, &verdict, 0), "verifying an OCSP response")
         guard verdict == 0 else { throw Fault.invalid("\"\(issuer.subject)\" has not authorised whoever signed it") }

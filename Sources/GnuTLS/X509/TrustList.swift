@@ -28,7 +28,8 @@ package final class TrustList: Sendable {
         self.anchors = AnchorIndex(anchors + (includingSystem ? try Self.ofSystem() : []))
         revocation = RevocationStore(revocationLists, revocationPolicy)
         let parts = self.anchors.certificates.map(\.sha256Fingerprint).sorted { $0.lexicographicallyPrecedes($1) }
-        let lists = try revocationLists.map { (list) throws(GnuTLSError) in try HashAlgorithm.sha256.hash(of: list.der) }
+        let lists = try revocationLists.map { (list) throws(GnuTLSError) in try HashAlgorithm.sha256.hash(of: list.der)
+        }
         fingerprint = try HashAlgorithm.sha256.hash(
             of: Array("\(parts.count) \(lists.count) \(revocationPolicy)".utf8) + parts.joined() + lists.joined())
     }

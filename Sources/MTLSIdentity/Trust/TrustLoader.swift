@@ -123,7 +123,8 @@ enum TrustLoader {
             return try SmallFile.read(path, limit: 64 << 20)
         } catch {
             throw MTLSError(
-                .trustUnreadable, phase: .trust, fault: .caller, "the file \(what) \"\(path)\" cannot be read: \(error)")
+                .trustUnreadable, phase: .trust, fault: .caller, "the file \(what) \"\(path)\" cannot be read: \(error)"
+            )
         }
     }
 

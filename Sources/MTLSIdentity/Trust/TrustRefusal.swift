@@ -51,7 +51,10 @@ enum TrustRefusal {
             case .pathTooLong(let length):
                 (.constraintViolated, "allows \(length) authorities below itself, and more are there", nil)
             case .nameForbidden(let forbidden, let authority):
-                (.constraintViolated, "has the name \(forbidden), which its authority \"\(authority)\" may not give", nil)
+                (
+                    .constraintViolated, "has the name \(forbidden), which its authority \"\(authority)\" may not give",
+                    nil
+                )
             case .tooDeep(let depth):
                 (.chainTooDeep, "has more than \(depth) authorities between itself and a trust anchor", nil)
             case .tooManyPaths:
@@ -70,7 +73,9 @@ enum TrustRefusal {
     }
 
     static func which(_ certificate: Certificate, isLeaf: Bool, _ name: String) -> String {
-        let subject = certificate.subject.isEmpty ? "with the serial number \(certificate.serialNumber)"
+        let subject =
+            certificate.subject.isEmpty
+            ? "with the serial number \(certificate.serialNumber)"
             : "\"\(certificate.subject)\""
         return isLeaf ? "the certificate of \(name), \(subject)," : "the certificate \(subject) in the chain of \(name)"
     }

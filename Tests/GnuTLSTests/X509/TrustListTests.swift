@@ -172,7 +172,7 @@ struct TrustListTests {
         let forged = try CertificateBuilder(subject: [.commonName("forged")], publicKey: key.publicKey)
             .sign(issuer: leaf, key: key)
         let refusal = try #require(refusal(try trust.verify(chain: [forged, leaf])))
-        guard case .notAuthority = refusal.reason else { throw GnuTLSError(code: -1, operation: refusal.text) }
+        if case .notAuthority = refusal.reason {} else { Issue.record("\(refusal.text)") }
         #expect(refusal.certificate == leaf)
     }
 
@@ -232,7 +232,10 @@ struct TrustListTests {
         let trust = try TrustList(anchors: [root.certificate], revocationLists: [list])
         #expect(path(try trust.verify(chain: [good])) != nil)
         let refusal = try #require(refusal(try trust.verify(chain: [bad])))
-        guard case .revoked(let revocation) = refusal.reason else { throw GnuTLSError(code: -1, operation: refusal.text) }
+        guard case .revoked(let revocation) = refusal.reason else {
+            Issue.record("\(refusal.text)")
+            return
+        }
         #expect(revocation.date == now - 60)
         #expect(refusal.certificate == bad)
     }

@@ -29,7 +29,8 @@ import Testing
                 Executable.path(of: "openssl"),
                 [
                     "ocsp", "-index", "\(directory.path)/index.txt", "-rsigner", root, "-rkey",
-                    "\(directory.path)/ca-key.pem", "-CA", root, "-issuer", root, "-cert", server.certificate, "-respout",
+                    "\(directory.path)/ca-key.pem", "-CA", root, "-issuer", root, "-cert", server.certificate,
+                    "-respout",
                     "\(directory.path)/response.der", "-ndays", "1", "-noverify",
                 ]
             ).run()
@@ -55,7 +56,8 @@ import Testing
                 [
                     "--http", "--port=\(port.number)", "--x509certfile=\(files.server.certificate)",
                     "--x509keyfile=\(files.server.key)",
-                ] + (staples ? ["--ocsp-response=\(response)", "--ignore-ocsp-response-errors"] : []), in: files.directory)
+                ] + (staples ? ["--ocsp-response=\(response)", "--ignore-ocsp-response-errors"] : []),
+                in: files.directory)
         }
         try await process.waitUntilListening(on: port)
         return (process, port)

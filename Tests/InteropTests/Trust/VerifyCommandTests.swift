@@ -94,13 +94,15 @@ import Testing
         #expect(bad.errors.contains("tls.purposeMismatch"))
     }
 
-    @Test(arguments: [
-        (["--host", "a b"], 2), ([], 2), (["--host", "a.example", "--at", "yesterday"], 2),
-        (["--host", "a.example", "--depth", "-1"], 2), (["--host", "a.example", "--pinnedpubkey", "sha256//AAAA"], 2),
-        (["--host", "a.example", "--ca", "/does/not/exist"], 77),
-        (["--host", "a.example", "--crl", "/does/not/exist"], 77),
-        (["--host", "a.example", "--chain", "/does/not/exist"], 26),
-    ] as [([String], Int32)])
+    @Test(
+        arguments: [
+            (["--host", "a b"], 2), ([], 2), (["--host", "a.example", "--at", "yesterday"], 2),
+            (["--host", "a.example", "--depth", "-1"], 2),
+            (["--host", "a.example", "--pinnedpubkey", "sha256//AAAA"], 2),
+            (["--host", "a.example", "--ca", "/does/not/exist"], 77),
+            (["--host", "a.example", "--crl", "/does/not/exist"], 77),
+            (["--host", "a.example", "--chain", "/does/not/exist"], 26),
+        ] as [([String], Int32)])
     func whatCannotBeFollowedHasItsOwnExitCode(options: [String], status: Int32) async throws {
         let root = try CertificateAuthority(commonName: "Root")
         let directory = try TemporaryDirectory()

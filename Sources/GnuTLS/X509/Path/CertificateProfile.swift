@@ -84,7 +84,9 @@ struct CertificateProfile: Sendable {
             let isCritical = parts.tag == 0x01 ? try parts.boolean() : false
             let value = try parts.next(0x04).contents
             try parts.finish()
-            guard seen.insert(oid).inserted else { throw MalformedDER(what: "the extension \(oid), which stands twice") }
+            guard seen.insert(oid).inserted else {
+                throw MalformedDER(what: "the extension \(oid), which stands twice")
+            }
             try take(oid, value, isCritical)
         }
     }

@@ -108,7 +108,7 @@ enum KeyStrength {
         case .rsa, .rsaPSS:
             if key.bits < 2048 { return "its RSA key of \(key.bits) bits" }
             // What is longer costs more time than a server may ask for.
-            if key.bits > 16_384 { return "its RSA key of \(key.bits) bits, too long to be examined," }
+            if key.bits > 8192 { return "its RSA key of \(key.bits) bits, too long to be examined," }
             return hasSoundExponent(profile.keyBits) ? nil : "the exponent of its RSA key"
         case .ecdsa, .ed25519, .ed448: return nil
         case .other(let name): return "its key of the kind \(name)"
@@ -133,10 +133,7 @@ enum KeyStrength {
         default: break
         }
         let keys = [GNUTLS_PK_RSA, GNUTLS_PK_RSA_PSS, GNUTLS_PK_ECDSA]
-        let hashes = [
-            GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384, GNUTLS_DIG_SHA512, GNUTLS_DIG_SHA3_256, GNUTLS_DIG_SHA3_384,
-            GNUTLS_DIG_SHA3_512,
-        ]
+        let hashes = [GNUTLS_DIG_SHA256, GNUTLS_DIG_SHA384, GNUTLS_DIG_SHA512]
         let isSound =
             keys.contains(gnutls_sign_get_pk_algorithm(algorithm))
             && hashes.contains(gnutls_sign_get_hash_algorithm(algorithm))

@@ -8,7 +8,8 @@
 /// its signature is left to the verification of the whole path; where there are several, only those that signed are
 /// followed.
 ///
-/// The work is bounded, whatever a server sends: ``visits`` certificates are looked at, ``paths`` paths examined.
+/// The work is bounded, whatever a server sends: ``visits`` certificates are looked at, ``signatures`` verified where
+/// there is a choice, ``paths`` paths examined.
 ///
 /// When no path is good, the fault to report is that of the path that came furthest: a whole path, then a signature, then
 /// an issuer that is not known.
@@ -20,6 +21,7 @@ struct PathSearch {
     /// By their names, what is wrong with certificates that cannot be read strictly.
     private var malformed: [[UInt8]: PathFault] = [:]
     private var visits = 512
+    private var signatures = 128
     private var paths = 16
     private var best: (rank: Int, fault: PathFault)?
 
@@ -96,8 +98,8 @@ struct PathSearch {
         of profile: CertificateProfile, among candidates: [CertificateProfile]
     ) -> [CertificateProfile] {
         candidates.filter { candidate in
-            visits -= 1
-            return visits > 0 && candidate.certificate.publicKey.hasSigned(profile)
+            signatures -= 1
+            return signatures >= 0 && candidate.certificate.publicKey.hasSigned(profile)
         }
     }
 
