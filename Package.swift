@@ -144,9 +144,13 @@ let package = Package(
             name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
             swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
+        // Servers' chains, good and bad, each with its verdict.
+        .target(
+            name: "ChainCases", dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS"],
+            path: "Tests/ChainCases", swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",
-            dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory"],
+            dependencies: ["MTLSIdentity", "MTLSCore", "DevPKI", "GnuTLS", "PKCS11", "SecretMemory", "ChainCases"],
             swiftSettings: settings),
         .testTarget(
             name: "MTLSTestKitTests",
@@ -179,8 +183,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls",
-                "guide",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "ChainCases",
+                "mtls", "guide",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

@@ -4,6 +4,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
+#include <gnutls/ocsp.h>
 #include <gnutls/pkcs11.h>
 #include <gnutls/pkcs12.h>
 #include <gnutls/x509-ext.h>

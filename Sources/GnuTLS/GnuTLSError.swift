@@ -12,6 +12,10 @@ package struct GnuTLSError: Error, Sendable, Equatable {
         self.operation = operation
     }
 
+    static let readingPublicKey = "reading the public key of a certificate"
+    /// Whether the key of a certificate is of a kind that GnuTLS does not take.
+    package var concernsPublicKey: Bool { operation == Self.readingPublicKey }
+
     /// The number's name, such as `GNUTLS_E_DECRYPTION_FAILED`.
     package var name: String { gnutls_strerror_name(code).map { String(cString: $0) } ?? "GNUTLS_E_\(code)" }
     /// GnuTLS's sentence for it.

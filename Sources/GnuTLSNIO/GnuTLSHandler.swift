@@ -64,6 +64,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var summary: HandshakeSummary?
     /// In the server's role, told when the client has answered the wish for its certificate.
     var answer: EventLoopPromise<HandshakeSummary>?
+    /// What was judged.
+    private var presented: PresentedChain?
 
     private var started = ContinuousClock.now
     /// The end of the time for the handshake; what passes on a lane is added to it.
@@ -218,7 +220,9 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         guard let session, let loop = context?.eventLoop else { return false }
         state = .judging
         let handler = NIOLoopBound(self, eventLoop: loop)
-        let answer = configuration.judge(session.peerChain) { verdict in
+        let presented = PresentedChain(session.peerChain, staples: session.peerStaples)
+        self.presented = presented
+        let answer = configuration.judge(presented) { verdict in
             loop.execute { handler.value.judged(verdict) }
         }
         guard let answer else { return false }
@@ -240,6 +244,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         state = .stepping
     }
 
+    private func peerCertificates(_ session: TLSSession) -> [Certificate] {
+        if let certificates = try? presented?.certificates() { return certificates }
+        return session.peerChain.compactMap { try? Certificate(der: $0) }
+    }
+
     private func open() {
         guard let session, let context, let version = session.version else { return }
         deadline?.cancel()
@@ -255,7 +264,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             isResumed: session.isResumed,
             clientCertificate: session.shownCertificate,
             peerAskedForCertificate: session.wasAskedForCertificate || session.shownCertificate != nil,
-            peerChain: session.peerChain.compactMap { try? Certificate(der: $0) },
+            peerChain: peerCertificates(session),
             duration: .now - started,
             signatureDuration: session.timeToSign,
             requestedServerName: session.requestedServerName,

@@ -29,10 +29,10 @@ package struct HandshakeConfiguration {
     /// The time for the steps on the lane; nil for no limit.
     package var signatureTimeout: Duration?
 
-    /// Judges a chain, the leaf first, on the event loop: answers at once, or returns nil and calls the closure that it
-    /// was given, once, from any thread.
+    /// Judges what the peer showed, on the event loop: answers at once, or returns nil and calls the closure that it was
+    /// given, once, from any thread.
     package typealias Judge = (
-        _ chain: [[UInt8]], _ later: @escaping @Sendable (Result<Void, any Error>) -> Void
+        _ peer: PresentedChain, _ later: @escaping @Sendable (Result<Void, any Error>) -> Void
     ) -> Result<Void, any Error>?
 
     package init(context: TLSContext, peerName: String, judge: @escaping Judge) {

@@ -191,6 +191,8 @@ extension MTLSError.Code {
 
     /// The file of trust anchors cannot be read, or holds none.
     public static let trustUnreadable = Self("trust.unreadable")
+    /// What a client is to trust is given in a form that cannot be read, such as a pin.
+    public static let trustInvalid = Self("trust.invalid")
     /// The server's chain leads to no trust anchor.
     public static let issuerUnknown = Self("tls.issuerUnknown")
     /// A certificate of the server's chain has expired.
@@ -205,6 +207,26 @@ extension MTLSError.Code {
     public static let certificateWeak = Self("tls.certificateWeak")
     /// The server's certificate is not for servers.
     public static let purposeMismatch = Self("tls.purposeMismatch")
+    /// A certificate of the server's chain was not signed by its issuer's key.
+    public static let certificateSignatureInvalid = Self("tls.certificateSignatureInvalid")
+    /// A certificate of the server's chain breaks the rules of encoding.
+    public static let certificateMalformed = Self("tls.certificateMalformed")
+    /// A certificate of the server's chain was issued by one that is no authority, or against an authority's constraints.
+    public static let constraintViolated = Self("tls.constraintViolated")
+    /// More authorities lie between the server's certificate and the anchor than are allowed.
+    public static let chainTooDeep = Self("tls.chainTooDeep")
+    /// A certificate of the server's chain has a critical extension that is unknown.
+    public static let extensionUnknown = Self("tls.extensionUnknown")
+    /// The server's public key is none of those that are pinned.
+    public static let pinMismatch = Self("tls.pinMismatch")
+    /// Whether a certificate of the server's chain was revoked is unknown, and has to be known.
+    public static let revocationUnknown = Self("tls.revocationUnknown")
+    /// The server stapled no OCSP response, and has to.
+    public static let stapleMissing = Self("tls.stapleMissing")
+    /// The OCSP response that the server stapled proves nothing.
+    public static let stapleInvalid = Self("tls.stapleInvalid")
+    /// A check of the caller's own refused the server.
+    public static let certificateRefused = Self("tls.certificateRefused")
     /// The server's chain is refused for another reason, which the message tells.
     public static let certificateInvalid = Self("tls.certificateInvalid")
     /// The server rejected the client's certificate.

@@ -71,8 +71,8 @@ public final class MTLSServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let connection = journal.accepted(channel)
                     let verdict = ClientVerdict()
-                    var configuration = HandshakeConfiguration(context: context, peerName: "a client") { chain, _ in
-                        policy.judge(chain, verdict)
+                    var configuration = HandshakeConfiguration(context: context, peerName: "a client") { client, _ in
+                        policy.judge(client, verdict)
                     }
                     configuration.clientCertificate = policy.demand
                     configuration.authenticatesLater = clients == .requestedAfterHandshake
@@ -82,7 +82,7 @@ public final class MTLSServer: Sendable {
                     completion.futureResult.whenFailure { journal.handshakeFailed($0) }
                     completion.futureResult.whenSuccess { summary in
                         // A resumed session asks for no verdict.
-                        if summary.isResumed { _ = policy.judge(summary.peerChain.map(\.der), verdict) }
+                        if summary.isResumed { _ = policy.judge(PresentedChain(summary.peerChain), verdict) }
                     }
                     let handler = GnuTLSHandler(configuration: configuration, completion: completion)
                     let sync = channel.pipeline.syncOperations
@@ -207,18 +207,19 @@ struct ClientPolicy: Sendable {
         }
     }
 
-    func judge(_ chain: [[UInt8]], _ verdict: ClientVerdict) -> Result<Void, any Error> {
-        guard !chain.isEmpty, let refusal = refusal(chain) else { return .success(()) }
+    func judge(_ client: PresentedChain, _ verdict: ClientVerdict) -> Result<Void, any Error> {
+        guard !client.der.isEmpty, let refusal = refusal(client) else { return .success(()) }
         verdict.refusal.withLock { $0 = refusal }
         guard clients == .required else { return .success(()) }
         return .failure(MTLSError(.certificateInvalid, phase: .verify, fault: .peer, refusal))
     }
 
-    private func refusal(_ chain: [[UInt8]]) -> String? {
+    private func refusal(_ client: PresentedChain) -> String? {
         do {
-            let certificates = try chain.map { (der) throws(GnuTLSError) in try Certificate(der: der) }
-            guard case .refused(let refusal) = try trust.verify(chain: certificates, purpose: KeyPurpose.clientAuth)
-            else { return nil }
+            let chain = try client.certificates()
+            guard case .refused(let refusal) = try trust.verify(chain: chain, purpose: KeyPurpose.clientAuth) else {
+                return nil
+            }
             return refusal.text
         } catch {
             return "the client's certificate cannot be read: \(error)"

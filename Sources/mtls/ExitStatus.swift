@@ -36,6 +36,7 @@ enum ExitStatus {
         case .tlsFailed, .renegotiationDeclined: 56
         case .responseTooLarge: 63
         case .trustUnreadable: 77
+        case .trustInvalid: usage
         default: of(family: error)
         }
     }
@@ -53,14 +54,19 @@ enum ExitStatus {
     /// What curl's `ssl_verify_result` is with OpenSSL.
     static func verification(_ error: MTLSError) -> Int {
         switch error.code {
+        case .revocationUnknown, .stapleMissing: 3
+        case .certificateSignatureInvalid: 7
         case .certificateNotYetValid: 9
         case .certificateExpired: 10
         case .issuerUnknown: 20
+        case .chainTooDeep: 22
         case .certificateRevoked: 23
         case .purposeMismatch: 26
         case .nameMismatch: 62
         case .certificateWeak: 66
-        case .certificateInvalid: 1
+        case .extensionUnknown: 34
+        case .constraintViolated: 79
+        case .certificateInvalid, .certificateMalformed, .certificateRefused, .pinMismatch, .stapleInvalid: 1
         default: 0
         }
     }

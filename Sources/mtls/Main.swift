@@ -14,7 +14,7 @@ struct MTLS: AsyncParsableCommand {
         version: version,
         subcommands: [
             RequestCommand.self, ProbeCommand.self, PkiCommand.self, TokensCommand.self, KeysCommand.self,
-            DoctorCommand.self,
+            DoctorCommand.self, VerifyCommand.self,
         ],
         defaultSubcommand: RequestCommand.self)
 }

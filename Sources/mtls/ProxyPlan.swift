@@ -84,9 +84,6 @@ extension Trust {
     /// What options such as `--cacert` and `--insecure` name.
     static func named(_ files: [String], acceptsAnything: Bool) -> Trust {
         guard !acceptsAnything else { return .dangerouslyTrustAnything }
-        guard let first = files.first else { return .system }
-        var trust = Trust.pem(first)
-        trust.kind = .anchors([.files(files)])
-        return trust
+        return files.isEmpty ? .system : .pem(files)
     }
 }

@@ -14,7 +14,7 @@ struct VerdictTests {
 
         var count: Int { answers.withLock { $0.count } }
 
-        func judge(_ chain: [[UInt8]], _ later: @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<
+        func judge(_ peer: PresentedChain, _ later: @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<
             Void, any Error
         >? {
             answers.withLock { $0.append(later) }
@@ -121,8 +121,8 @@ struct VerdictTests {
         let world = try World.shared()
         let seen = Mutex<[[[UInt8]]]>([])
         _ = try BackToBack.connected(
-            Setup(clientJudge: { chain, _ in
-                seen.withLock { $0.append(chain) }
+            Setup(clientJudge: { peer, _ in
+                seen.withLock { $0.append(peer.der) }
                 return .success(())
             }))
         #expect(seen.withLock { $0 } == [world.server.chain.map(\.der)])

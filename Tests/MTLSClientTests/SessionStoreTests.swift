@@ -53,7 +53,8 @@ import Testing
     @Test func aVerdictThatTakesItsTimeIsAwaited() async throws {
         try await begin().observe(.given(session(1)))
         let offered = await offer(of: try begin()) { chain, later in
-            Task.detached { later(chain == [[1]] ? .success(()) : .failure(Refused())) }
+            let isRight = chain.der == [[1]]
+            Task.detached { later(isRight ? .success(()) : .failure(Refused())) }
             return nil
         }
         #expect(offered?.peerChain == [[1]])

@@ -100,10 +100,12 @@ extension RotationTests {
         var builder = CertificateBuilder(subject: [.commonName("alice")], publicKey: key.publicKey)
         for (left, said) in [(Int64(40), []), (20, ["expiring 20"]), (-1, ["expired"])] as [(Int64, [String])] {
             (builder.notBefore, builder.notAfter) = (now - 100 * day, now + left * day + 3600)
-            let pem = try builder.sign(issuer: nil, key: key).pemEncoded
+            let certificate = try builder.sign(issuer: nil, key: key)
             let events = Events()
-            let identity = Identity.pem(
-                certificate: pem, key: try key.pemEncoded(passphrase: nil).withUnsafeBytes { Array($0) }
+            let identity = Identity.loaded(
+                ClientIdentity(
+                    certifiedKey: try CertifiedKey(chain: [certificate], key: .software(key)), source: "test",
+                    isInToken: false)
             ).observed { events.add($0) }
             for _ in 0..<3 { #expect(try await shown(identity).notAfter == builder.notAfter) }
             #expect(events.texts == said)

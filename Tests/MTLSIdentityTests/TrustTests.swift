@@ -21,13 +21,23 @@ import Testing
     ) async throws -> MTLSError? {
         let evaluator = TrustEvaluator(trust ?? .certificates([root.root]))
         try await evaluator.prepare()
-        let error = evaluator.refusal(of: chain.map(\.der), for: try #require(ServerName(name)), name: name)
+        let error = verdict(evaluator, chain.map(\.der), for: try #require(ServerName(name)), name: name)
         if let error {
             #expect(error.phase == .verify)
             #expect(error.fault == .peer)
             #expect(error.message.contains(name))
         }
         return error
+    }
+
+    private func verdict(
+        _ evaluator: TrustEvaluator, _ chain: [[UInt8]], for expected: ServerName = .dns("api.example"),
+        name: String = "api.example"
+    ) -> MTLSError? {
+        switch evaluator.verdict(on: PresentedChain(chain), for: expected, name: name) {
+        case .success: nil
+        case .failure(let error): error
+        }
     }
 
     private func unreadable(_ trust: Trust) async -> MTLSError? {
@@ -106,7 +116,7 @@ import Testing
 
     @Test func judgingBeforePreparingIsRefused() throws {
         let evaluator = TrustEvaluator(.certificates([root.root]))
-        let error = evaluator.refusal(of: try server().map(\.der), for: .dns("api.example"), name: "api.example")
+        let error = verdict(evaluator, try server().map(\.der))
         #expect(error?.code == .invariantViolated)
     }
 
@@ -190,8 +200,7 @@ import Testing
         try await evaluator.prepare()
         let good = try server().map(\.der)
         for chain in [[der], good + [der], [der] + good] {
-            let error = evaluator.refusal(of: chain, for: .dns("api.example"), name: "api.example")
-            #expect(error?.code == .certificateInvalid)
+            #expect(verdict(evaluator, chain)?.code == .certificateMalformed)
         }
     }
 

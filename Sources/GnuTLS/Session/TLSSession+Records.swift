@@ -135,6 +135,19 @@ extension TLSSession {
         }
     }
 
+    /// The OCSP responses that the peer stapled to the certificates of ``peerChain``, by position, as far as the last.
+    package var peerStaples: [[UInt8]] {
+        var staples: [[UInt8]] = []
+        var count: UInt32 = 0
+        guard gnutls_certificate_get_peers(handle, &count) != nil else { return [] }
+        for index in 0..<count {
+            var datum = gnutls_datum_t()
+            let isThere = gnutls_ocsp_status_request_get2(handle, index, &datum) >= 0
+            staples.append(isThere ? Array(UnsafeBufferPointer(start: datum.data, count: Int(datum.size))) : [])
+        }
+        return staples
+    }
+
     /// The certificate that was shown to the peer, where it asked for one and one was chosen; in a resumed session the
     /// one that was shown in the full handshake.
     package var shownCertificate: Certificate? { shown?.chain.first }

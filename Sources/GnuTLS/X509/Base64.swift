@@ -56,3 +56,23 @@ package enum Base64Encoder {
         }
     }
 }
+
+/// Base64 with padding (RFC 4648 §4) of short texts.
+package enum Base64 {
+    /// nil where `text` is anything else.
+    package static func decoded(_ text: String) -> [UInt8]? {
+        var decoder = Base64Decoder()
+        var bytes: [UInt8] = []
+        for character in text.utf8 {
+            guard decoder.take(character, { bytes.append($0) }) else { return nil }
+        }
+        // One form alone: a character too many, or bits that say nothing, would make two of one.
+        return decoder.isComplete && encoded(bytes) == text ? bytes : nil
+    }
+
+    package static func encoded(_ bytes: [UInt8]) -> String {
+        var text: [UInt8] = []
+        Base64Encoder.append(bytes[...], to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+}

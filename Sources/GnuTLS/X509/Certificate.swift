@@ -38,6 +38,7 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
     package let rawIssuer: [UInt8]
     /// The names of the subject alternative name extension; `nil` when there is no such extension.
     let alternativeNames: [AlternativeName]?
+    let signatureIdentifier: gnutls_sign_algorithm_t
     let handle: gnutls_x509_crt_t
 
     /// Reads one certificate in DER.
@@ -56,7 +57,7 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
             alternativeNames = try fields.alternativeNames()
             rawSubject = try takingBytes("reading the subject") { gnutls_x509_crt_get_raw_dn(handle, $0) }
             rawIssuer = try takingBytes("reading the issuer") { gnutls_x509_crt_get_raw_issuer_dn(handle, $0) }
-            publicKey = try PublicKey("reading the public key of a certificate") {
+            publicKey = try PublicKey(GnuTLSError.readingPublicKey) {
                 gnutls_pubkey_import_x509($0, handle, 0)
             }
             sha256Fingerprint = try HashAlgorithm.sha256.hash(of: der)
@@ -66,8 +67,9 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
         }
         notBefore = Int64(gnutls_x509_crt_get_activation_time(handle))
         notAfter = Int64(gnutls_x509_crt_get_expiration_time(handle))
-        let algorithm = gnutls_sign_algorithm_t(UInt32(clamping: gnutls_x509_crt_get_signature_algorithm(handle)))
-        signatureAlgorithm = gnutls_sign_get_name(algorithm).map { String(cString: $0) } ?? "unknown"
+        signatureIdentifier = gnutls_sign_algorithm_t(
+            UInt32(clamping: gnutls_x509_crt_get_signature_algorithm(handle)))
+        signatureAlgorithm = gnutls_sign_get_name(signatureIdentifier).map { String(cString: $0) } ?? "unknown"
         self.der = der
         self.handle = handle
     }
@@ -94,6 +96,8 @@ extension Certificate {
     package func isIssued(by authority: Certificate) -> Bool {
         gnutls_x509_crt_check_issuer(handle, authority.handle) != 0
     }
+    /// Whether the certificate demands an OCSP response from the server that shows it (RFC 7633).
+    package var demandsStaple: Bool { (try? CertificateProfile(self))?.features.contains(5) ?? false }
     /// The serial number as an INTEGER in DER.
     package var serialNumberDER: [UInt8] {
         let digits = serialNumber.utf8.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
@@ -107,9 +111,7 @@ extension Certificate {
     ///
     /// - Throws: `PEMError` or `CertificateError`, which say in which line, and that there is none at all.
     package static func chain(pem: UnsafeRawBufferPointer) throws -> [Certificate] {
-        let blocks = try PEM.blocks(in: pem).filter { ["CERTIFICATE", "X509 CERTIFICATE"].contains($0.label) }
-        guard !blocks.isEmpty else { throw CertificateError.noneFound("CERTIFICATE") }
-        return try blocks.map { block in
+        try blocks(pem).map { block in
             let der = try block.contents(of: pem)
             do throws(GnuTLSError) { return try Certificate(der: der) } catch {
                 throw CertificateError.malformed(line: block.line, error)
@@ -117,9 +119,27 @@ extension Certificate {
         }
     }
 
+    /// The same, in DER: whether they are certificates that can be read is not looked at.
+    package static func encoded(pem: [UInt8]) throws -> [[UInt8]] {
+        try pem.withUnsafeBytes { pem in try blocks(pem).map { try $0.contents(of: pem) } }
+    }
+
+    private static func blocks(_ pem: UnsafeRawBufferPointer) throws -> [PEM.Block] {
+        let blocks = try PEM.blocks(in: pem).filter { ["CERTIFICATE", "X509 CERTIFICATE"].contains($0.label) }
+        guard !blocks.isEmpty else { throw CertificateError.noneFound("CERTIFICATE") }
+        return blocks
+    }
+
     package static func chain(pem: [UInt8]) throws -> [Certificate] {
         try pem.withUnsafeBytes { try chain(pem: $0) }
     }
+
+    /// One certificate in DER, or all of PEM text.
+    package static func all(_ bytes: UnsafeRawBufferPointer) throws -> [Certificate] {
+        bytes.first == 0x30 ? [try Certificate(der: Array(bytes))] : try chain(pem: bytes)
+    }
+
+    package static func all(_ bytes: [UInt8]) throws -> [Certificate] { try bytes.withUnsafeBytes { try all($0) } }
 }
 
 extension Certificate: Hashable, CustomStringConvertible {

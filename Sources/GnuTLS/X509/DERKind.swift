@@ -16,9 +16,9 @@ package enum DERKind: String, Sendable, CaseIterable {
 
     /// - Returns: Nil for what is no DER, or none of these.
     package init?(_ bytes: UnsafeRawBufferPointer) {
-        var reader = DERReader(bytes)
+        var reader = PlainDER(bytes)
         guard let outer = reader.next(), outer.tag == 0x30 else { return nil }
-        var elements = DERReader(outer.contents)
+        var elements = PlainDER(outer.contents)
         guard let first = elements.next(), let second = elements.next() else { return nil }
         switch (first.tag, second.tag) {
         case (0x02, _):
@@ -47,7 +47,7 @@ package enum DERKind: String, Sendable, CaseIterable {
     }
 
     private static func nested(_ contents: UnsafeRawBufferPointer, _ next: UInt8) -> DERKind? {
-        var elements = DERReader(contents)
+        var elements = PlainDER(contents)
         guard let first = elements.next() else { return nil }
         return switch (first.tag, next) {
         case (0x06, 0x03): .publicKey
@@ -61,7 +61,7 @@ package enum DERKind: String, Sendable, CaseIterable {
 }
 
 /// Reads elements one after the other. An indefinite length, which BER allows, is taken to reach to the end.
-private struct DERReader {
+private struct PlainDER {
     private var rest: UnsafeRawBufferPointer
 
     init(_ bytes: UnsafeRawBufferPointer) { rest = bytes }

@@ -110,6 +110,18 @@ extension PublicKey {
         }
     }
 
+    /// Whether this key signed the certificate.
+    func hasSigned(_ profile: CertificateProfile) -> Bool {
+        hasSigned(Array(profile.signed), Array(profile.signature), profile.certificate.signatureIdentifier)
+    }
+
+    /// Whether `signature` over `bytes`, of a certificate, a list or a response, is this key's.
+    func hasSigned(_ bytes: [UInt8], _ signature: [UInt8], _ algorithm: gnutls_sign_algorithm_t) -> Bool {
+        signature.withDatum { signature in
+            bytes.withDatum { gnutls_pubkey_verify_data2(handle, algorithm, 0, $0, signature) >= 0 }
+        }
+    }
+
     /// The same where only the hash of the message is at hand. Always false for EdDSA, which signs no hash.
     package func verify(_ signature: [UInt8], ofHash hash: [UInt8], scheme: SignatureScheme) -> Bool {
         guard schemes.contains(scheme), hash.count == scheme.hash?.byteCount else { return false }

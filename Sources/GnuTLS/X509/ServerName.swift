@@ -63,7 +63,7 @@ package enum ServerName: Sendable, Hashable {
         }
     }
 
-    fileprivate static func lowercased(_ byte: UInt8) -> UInt8 {
+    static func lowercased(_ byte: UInt8) -> UInt8 {
         (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
     }
 }

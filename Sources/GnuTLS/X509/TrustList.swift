@@ -3,11 +3,13 @@ internal import CGnuTLS
 /// The certificates that are trusted to sign others, and the revocation lists that count.
 ///
 /// The value is immutable: chains may be verified on many threads at once.
-package final class TrustList: @unchecked Sendable {  // safe: GnuTLS only reads the handle after init
-    private let handle: gnutls_x509_trust_list_t
-    private let anchors: Set<Certificate>
-    /// How many trust anchors there are, where one that is both given and the system's counts twice.
-    package let anchorCount: Int
+package final class TrustList: Sendable {
+    private let anchors: AnchorIndex
+    private let revocation: RevocationStore
+    /// How many different trust anchors there are.
+    package var anchorCount: Int { anchors.certificates.count }
+    /// A hash of the anchors and the revocation lists: two trust lists that judge differently have different ones.
+    package let fingerprint: [UInt8]
 
     /// Makes a list.
     ///
@@ -16,91 +18,68 @@ package final class TrustList: @unchecked Sendable {  // safe: GnuTLS only reads
     ///     itself alone.
     ///   - includingSystem: Whether the anchors of the system count as well. They are read anew each time, which takes
     ///     some tens of milliseconds and megabytes: share the list.
-    ///   - revocationLists: Believed as they are: their signatures and dates are not examined.
+    ///   - revocationLists: Believed when the issuer of the certificate in question has signed them.
+    ///   - revocationPolicy: What they have to say.
     package init(
-        anchors: [Certificate], includingSystem: Bool = false, revocationLists: [RevocationList] = []
+        anchors: [Certificate], includingSystem: Bool = false, revocationLists: [RevocationList] = [],
+        revocationPolicy: RevocationStore.Policy = .ifAvailable
     ) throws(GnuTLSError) {
         GnuTLSGlobal.prepare()
-        let handle = try newHandle("making a trust list") { gnutls_x509_trust_list_init($0, 0) }
-        do throws(GnuTLSError) {
-            anchorCount = try Self.fill(handle, anchors, includingSystem, revocationLists)
-        } catch {
-            gnutls_x509_trust_list_deinit(handle, 1)
-            throw error
+        self.anchors = AnchorIndex(anchors + (includingSystem ? try Self.ofSystem() : []))
+        revocation = RevocationStore(revocationLists, revocationPolicy)
+        let parts = self.anchors.certificates.map(\.sha256Fingerprint).sorted { $0.lexicographicallyPrecedes($1) }
+        let lists = try revocationLists.map { (list) throws(GnuTLSError) in try HashAlgorithm.sha256.hash(of: list.der)
         }
-        self.handle = handle
-        self.anchors = Set(anchors)
+        fingerprint = try HashAlgorithm.sha256.hash(
+            of: Array("\(parts.count) \(lists.count) \(revocationPolicy)".utf8) + parts.joined() + lists.joined())
     }
 
-    deinit { gnutls_x509_trust_list_deinit(handle, 1) }
-
-    private static func fill(
-        _ handle: gnutls_x509_trust_list_t, _ anchors: [Certificate], _ includingSystem: Bool,
-        _ revocationLists: [RevocationList]
-    ) throws(GnuTLSError) -> Int {
-        let flags = GNUTLS_TL_NO_DUPLICATES.rawValue
-        var count: Int32 = 0
-        if includingSystem {
-            count += try check(
-                gnutls_x509_trust_list_add_system_trust(handle, flags, 0), "reading the system's trust anchors")
-        }
-        for anchor in Set(anchors) {
-            let result = anchor.der.withDatum {
-                gnutls_x509_trust_list_add_trust_mem(handle, $0, nil, GNUTLS_X509_FMT_DER, flags, 0)
+    /// Those that GnuTLS takes for the system's and that can be read.
+    private static func ofSystem() throws(GnuTLSError) -> [Certificate] {
+        let operation = "reading the system's trust anchors"
+        let list = try newHandle(operation) { gnutls_x509_trust_list_init($0, 0) }
+        defer { gnutls_x509_trust_list_deinit(list, 1) }
+        try check(
+            gnutls_x509_trust_list_add_system_trust(list, GNUTLS_TL_NO_DUPLICATES.rawValue, 0), operation)
+        var certificates: [Certificate] = []
+        var iterator: gnutls_x509_trust_list_iter_t?
+        defer { if let iterator { gnutls_x509_trust_list_iter_deinit(iterator) } }
+        while true {
+            var handle: gnutls_x509_crt_t?
+            guard gnutls_x509_trust_list_iter_get_ca(list, &iterator, &handle) >= 0, let handle else {
+                return certificates
             }
-            count += try check(result, "trusting a certificate")
+            defer { gnutls_x509_crt_deinit(handle) }
+            let der = try takingBytes(operation) { gnutls_x509_crt_export2(handle, GNUTLS_X509_FMT_DER, $0) }
+            if let certificate = try? Certificate(der: der) { certificates.append(certificate) }
         }
-        for list in revocationLists {
-            let result = list.der.withDatum {
-                gnutls_x509_trust_list_add_trust_mem(handle, nil, $0, GNUTLS_X509_FMT_DER, flags, 0)
-            }
-            try check(result, "adding a revocation list")
-        }
-        return Int(count)
     }
 }
 
 extension TrustList {
     /// Whether `chain`, the leaf first and the rest in any order, leads to a trust anchor now. Names are not examined.
     ///
-    /// Keys and signatures of less than 112 bits of security, such as RSA-1024 and SHA-1, are refused.
-    ///
     /// - Parameter purpose: What the leaf has to be for, such as ``KeyPurpose/serverAuth``; anything when nil. A leaf
     ///   that names no purposes is for all.
     /// - Throws: When GnuTLS cannot examine the chain at all, because it is empty, for instance.
     package func verify(chain: [Certificate], purpose: String? = nil) throws(GnuTLSError) -> VerificationOutcome {
-        // GnuTLS looks for anchors among the issuers only, or in a chain that is the anchor itself.
-        let chain = chain.first.map(anchors.contains) == true ? Array(chain.prefix(1)) : chain
-        var handles: [gnutls_x509_crt_t?] = chain.map(\.handle)
-        let flags = cgnutls_profile_to_vflags(GNUTLS_PROFILE_MEDIUM)
-        var bits: UInt32 = 0
-        let (result, steps) = VerificationSteps.collecting { callback in
-            Self.with(purpose) { data in
-                gnutls_x509_trust_list_verify_crt2(
-                    handle, &handles, UInt32(handles.count), data, data == nil ? 0 : 1, flags, &bits, callback)
-            }
-        }
-        try check(result, "verifying a certificate chain")
-        let status = VerificationStatus(rawValue: bits)
-        guard status.isEmpty else {
-            return .refused(.init(status, chain: chain, purpose: purpose, steps: steps))
-        }
-        let known = Dictionary(chain.map { ($0.der, $0) }, uniquingKeysWith: { first, _ in first })
-        return .trusted(
-            path: try steps.acceptedPath.map { der throws(GnuTLSError) in
-                if let certificate = known[der] { return certificate }
-                return try Certificate(der: der)
-            })
+        try verify(chain: chain, policy: PathPolicy(time: secondsSince1970(), purpose: purpose))
     }
 
-    private static func with(
-        _ purpose: String?, _ body: (UnsafeMutablePointer<gnutls_typed_vdata_st>?) -> Int32
-    ) -> Int32 {
-        guard let purpose else { return body(nil) }
-        var bytes = Array(purpose.utf8) + [0]
-        return bytes.withUnsafeMutableBufferPointer { bytes in
-            var data = gnutls_typed_vdata_st(type: GNUTLS_DT_KEY_PURPOSE_OID, data: bytes.baseAddress, size: 0)
-            return body(&data)
+    /// Whether `chain`, the leaf first and the rest in any order, leads to a trust anchor by `policy`.
+    ///
+    /// A path is good when it keeps ``PathRules``, when no revocation list says otherwise, and when GnuTLS, asked about
+    /// that very path, finds nothing against it either: neither alone is enough.
+    package func verify(chain: [Certificate], policy: PathPolicy) throws(GnuTLSError) -> VerificationOutcome {
+        guard let leaf = chain.first else {
+            throw GnuTLSError(code: GNUTLS_E_NO_CERTIFICATE_FOUND, operation: "verifying a certificate chain")
         }
+        var search = PathSearch(anchors: anchors, others: Array(chain.dropFirst()), policy: policy) {
+            (path) throws(GnuTLSError) in
+            if let fault = PathRules(path: path, policy: policy).fault { return fault }
+            if let fault = try SecondOpinion.fault(of: path, policy) { return fault }
+            return self.revocation.fault(of: path, at: policy.time)
+        }
+        return try search.run(from: leaf)
     }
 }

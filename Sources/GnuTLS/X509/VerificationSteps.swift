@@ -8,8 +8,6 @@ internal import Musl
 /// One certificate of the path that GnuTLS examined.
 struct VerificationStep {
     let certificate: [UInt8]
-    /// The one that signed it, where it was found.
-    let issuer: [UInt8]?
     let status: VerificationStatus
 }
 
@@ -27,13 +25,10 @@ enum VerificationSteps {
             let outer = pthread_getspecific(key)
             pthread_setspecific(key, steps)
             defer { pthread_setspecific(key, outer) }
-            return verify { certificate, issuer, _, status in
+            return verify { certificate, _, _, status in
                 guard let der = VerificationSteps.exported(certificate) else { return 0 }
                 pthread_getspecific(VerificationSteps.key)?.assumingMemoryBound(to: [VerificationStep].self).pointee
-                    .append(
-                        VerificationStep(
-                            certificate: der, issuer: VerificationSteps.exported(issuer),
-                            status: VerificationStatus(rawValue: status)))
+                    .append(VerificationStep(certificate: der, status: VerificationStatus(rawValue: status)))
                 return 0
             }
         }
@@ -49,21 +44,5 @@ enum VerificationSteps {
     private static func exported(_ certificate: gnutls_x509_crt_t?) -> [UInt8]? {
         guard let certificate else { return nil }
         return try? takingBytes("") { gnutls_x509_crt_export2(certificate, GNUTLS_X509_FMT_DER, $0) }
-    }
-}
-
-extension [VerificationStep] {
-    /// The path of the last attempt, which is the one that was accepted, from the leaf to the anchor. GnuTLS reports
-    /// from the anchor's side to the leaf, and a certificate that is an anchor itself as its own issuer.
-    var acceptedPath: [[UInt8]] {
-        guard let leaf = last else { return [] }
-        var path = [leaf.certificate]
-        for step in reversed() {
-            guard step.certificate == path.last, step.status.isEmpty, let issuer = step.issuer,
-                issuer != step.certificate
-            else { break }
-            path.append(issuer)
-        }
-        return path
     }
 }

@@ -61,8 +61,12 @@ public struct Connection: Sendable {
 
     /// Describes a connection. A connector that wraps another one passes on what that one said.
     ///
-    /// - Parameter security: Must be true. A connector that says `authenticated` without having verified the certificate
-    ///   hands the requests to whoever answered.
+    /// - Parameters:
+    ///   - channel: The bytes, in and out.
+    ///   - security: Must be true. A connector that says `authenticated` without having verified the certificate hands
+    ///     the requests to whoever answered.
+    ///   - handshake: What came of the TLS handshake, if there was one.
+    ///   - identities: Whom the connection shows, or may show.
     public init(
         channel: any Channel, security: Security = .plaintext, handshake: HandshakeSummary? = nil,
         identities: [ClientIdentity] = []

@@ -121,7 +121,8 @@ final class ResumptionAttempt: Sendable {
     ) async -> Result<Void, any Error> {
         await withCheckedContinuation { continuation in
             loop.execute {
-                if let verdict = judge(chain, { continuation.resume(returning: $0) }) {
+                let server = PresentedChain(chain, staples: nil)
+                if let verdict = judge(server, { continuation.resume(returning: $0) }) {
                     continuation.resume(returning: verdict)
                 }
             }

@@ -94,10 +94,10 @@ public struct TLSConnector: Connector {
         let limited = try settings.limited(to: candidates)
         let tls = try shared.context(for: limited)
         try await shared.evaluator.prepare()
-        let evaluator = shared.evaluator
-        let judge: Judge = { chain, _ in
-            evaluator.refusal(of: chain, for: expected, name: name).map { .failure($0) } ?? .success(())
-        }
+        shared.warn(context.logger)
+        let judging = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
+        defer { judging.cancel() }
+        let judge: Judge = { judging.answer($0, later: $1) }
         let place = SessionStore.Place(endpoint: endpoint, name: name, settings: limited)
         let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
         let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
@@ -107,7 +107,7 @@ public struct TLSConnector: Connector {
     }
 
     typealias Judge =
-        @Sendable ([[UInt8]], @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<Void, any Error>?
+        @Sendable (PresentedChain, @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<Void, any Error>?
 
     private struct Handshake: Sendable {
         let endpoint: Endpoint
@@ -168,11 +168,18 @@ public struct TLSConnector: Connector {
     private final class Shared: Sendable {
         let evaluator: TrustEvaluator
         let sessions: SessionStore
+        private let hasWarned = Atomic(false)
         private let contexts = Mutex<[TLSSettings: TLSContext]>([:])
 
         init(evaluator: TrustEvaluator, sessions: SessionStore) {
             self.evaluator = evaluator
             self.sessions = sessions
+        }
+
+        /// Once for all connections of the connector.
+        func warn(_ logger: Logger) {
+            guard evaluator.trustsAnything, !hasWarned.exchange(true, ordering: .relaxed) else { return }
+            logger.warning("servers are not authenticated: anybody may answer (Trust.dangerouslyTrustAnything)")
         }
 
         func context(for settings: TLSSettings) throws(MTLSError) -> TLSContext {

@@ -100,9 +100,13 @@ struct ProbeHandshake: Sendable {
     }
 
     private func configuration(_ tls: TLSContext, _ record: Record) -> HandshakeConfiguration {
-        var configuration = HandshakeConfiguration(context: tls, peerName: endpoint.description) { chain, _ in
-            let refusal = evaluator?.refusal(of: chain, for: expected, name: name)
-            record.sighting.withLock { sighting in
+        var configuration = HandshakeConfiguration(context: tls, peerName: endpoint.description) { peer, _ in
+            var refusal: MTLSError?
+            if let evaluator, case .failure(let error) = evaluator.verdict(on: peer, for: expected, name: name) {
+                refusal = error
+            }
+            let chain = peer.der
+            record.sighting.withLock { [refusal] sighting in
                 sighting.chain = chain
                 sighting.refusal = refusal
             }
