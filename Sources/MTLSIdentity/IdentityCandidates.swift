@@ -6,8 +6,8 @@ extension Identity {
     ///
     /// Of several certificates for the same subject and names with the same kind of key, by the same issuer, the one that
     /// is valid longest is shown. Otherwise, if more than one fits, the connection fails with
-    /// ``MTLSError/Code/identityAmbiguous``, which lists them. It fails too when one of the identities cannot be had: who
-    /// is shown must not depend on which token happens to be there.
+    /// ``MTLSError/Code/identityAmbiguous``, which lists them. It fails too when one of the identities cannot be had, a
+    /// file whose certificate has expired included: who is shown must not depend on which token happens to be there.
     public static func anyOf(_ identities: [Identity]) -> Identity {
         Identity(IdentityCandidates(identities: identities))
     }

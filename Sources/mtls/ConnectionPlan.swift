@@ -5,8 +5,8 @@ struct ConnectionPlan {
     var tls = TLSSettings()
     var timeouts = Timeouts()
     var routes: Routes
-    /// Files of trust anchors; the system's when there are none.
-    var anchors: [String]
+    /// Whom to trust, and what else to demand of servers.
+    var trust: Trust
     var trustsAnything: Bool
     let transport: TransportPlan
     let proxy: ProxyPlan
@@ -17,8 +17,8 @@ struct ConnectionPlan {
         self.transport = transport
         self.proxy = proxy
         routes = try Routes(resolve: options.resolve, connectTo: options.connectTo)
-        anchors = options.cacert
         trustsAnything = options.insecure
+        trust = try Self.trust(options)
         tls.allowsRenegotiation = options.renegotiate
         keyLog = options.keyLog
         tls.minimumVersion = options.tls13 ? .v1_3 : .v1_2
@@ -37,7 +37,21 @@ struct ConnectionPlan {
         if let text = options.maxTime { timeouts.request = try Self.seconds(text, "--max-time") }
     }
 
-    var trust: Trust { .named(anchors, acceptsAnything: trustsAnything) }
+    private static func trust(_ options: ConnectionOptions) throws(UsageError) -> Trust {
+        var trust = Trust.named(options.cacert, acceptsAnything: options.insecure)
+        if !options.insecure, let first = options.capath.first {
+            let directories = options.capath.dropFirst().reduce(Trust.directory(first)) { $0.and(.directory($1)) }
+            trust = options.cacert.isEmpty ? directories : trust.and(directories)
+        }
+        if !options.crlfile.isEmpty { trust = trust.revocationLists(options.crlfile) }
+        if options.certStatus { trust = trust.ocsp(.required) }
+        guard let pins = options.pinnedpubkey else { return trust }
+        do throws(MTLSError) {
+            return trust.pinned(try PublicKeyPin.list(pins))
+        } catch {
+            throw UsageError("--pinnedpubkey: \(error.message)")
+        }
+    }
 
     private static func version(_ text: String?) throws(UsageError) -> TLSVersion {
         switch text {

@@ -9,6 +9,8 @@ enum ExitStatus {
     static let cancelled: Int32 = 42
     static let internalError: Int32 = 43
     static let identity: Int32 = 58
+    /// The server's certificate is refused.
+    static let unverified: Int32 = 60
     static let proxy: Int32 = 97
 
     /// The code for what went wrong in a transfer.
@@ -36,6 +38,8 @@ enum ExitStatus {
         case .tlsFailed, .renegotiationDeclined: 56
         case .responseTooLarge: 63
         case .trustUnreadable: 77
+        case .pinMismatch: 90
+        case .stapleMissing, .stapleInvalid: 91
         case .trustInvalid: usage
         default: of(family: error)
         }
@@ -46,7 +50,7 @@ enum ExitStatus {
         case "timeout": 28
         case "identity", "token", "pki": identity
         case "file": writeFailed
-        case "tls": 60
+        case "tls": unverified
         default: error.phase == .connect ? 7 : 56
         }
     }

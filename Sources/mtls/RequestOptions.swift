@@ -144,6 +144,26 @@ struct ConnectionOptions: ParsableArguments {
         help: ArgumentHelp("Trust these certificates (PEM) in place of the system's; repeatable.", valueName: "file"))
     var cacert: [String] = []
 
+    @Option(
+        name: .long, parsing: .unconditionalSingleValue,
+        help: ArgumentHelp("Trust the certificates in the files of this directory likewise.", valueName: "directory"))
+    var capath: [String] = []
+
+    @Option(
+        name: .long, parsing: .unconditionalSingleValue,
+        help: ArgumentHelp(
+            "Refuse the certificates that this revocation list (PEM or DER) names; repeatable.", valueName: "file"))
+    var crlfile: [String] = []
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp(
+            "Demand this public key of the server, or one of several: 'sha256//...;sha256//...'.", valueName: "pins"))
+    var pinnedpubkey: String?
+
+    @Flag(name: .long, help: "Demand that the server staple a good OCSP response.")
+    var certStatus = false
+
     @Flag(name: [.customShort("k"), .long], help: "Accept any server certificate. Who answers is then unknown.")
     var insecure = false
 

@@ -133,6 +133,7 @@ import Testing
         let identity = Identity.anyOf([
             try await identity(store, world, .expired), .pem(certificate: stranger.certificatePEM, key: pem),
         ])
-        try await expectRefusal(identity, version, world, .identityUnusable)
+        // A file is examined when it is read, a token's certificate when it is to be shown.
+        try await expectRefusal(identity, version, world, store == .files ? .identityExpired : .identityUnusable)
     }
 }

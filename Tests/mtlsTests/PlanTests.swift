@@ -85,7 +85,17 @@ struct PlanTests {
     }
 
     @Test func repeatedTrustFilesAreAllTaken() throws {
-        #expect(try plan("u", "--cacert", "a", "--cacert", "b").connection.anchors == ["a", "b"])
+        let trust = try plan("u", "--cacert", "a", "--cacert", "b", "--capath", "d").connection.trust
+        guard case .anchors(let anchors) = trust.kind, anchors.count == 2, case .files(["a", "b"]) = anchors[0],
+            case .directory("d") = anchors[1]
+        else {
+            Issue.record("\(trust.kind)")
+            return
+        }
+    }
+
+    @Test func aPinThatIsNoneIsRefused() {
+        #expect(throws: UsageError.self) { try plan("u", "--pinnedpubkey", "sha256//AAAA") }
     }
 
     @Test func helpOfTheCommandShowsTheOptionsOfARequest() throws {

@@ -8,7 +8,8 @@ extension TLSSession {
             guard let handle, let session = TLSSession.of(gnutls_session_get_ptr(handle)), let body = body?.pointee
             else { return GNUTLS_E_INTERNAL_ERROR }
             guard when != UInt32(bitPattern: GNUTLS_HOOK_POST) else {
-                if gnutls_handshake_description_t(type) == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET { session.ticketWasRead() }
+                let isTicket = gnutls_handshake_description_t(type) == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET
+                if isTicket { session.ticketWasRead() }
                 return 0
             }
             return session.message(type, UnsafeBufferPointer(start: body.data, count: Int(body.size)))

@@ -66,8 +66,8 @@ struct Verification {
             if !writesJSON { Console.write(path.map { Self.line($0) + "\n" }.joined(), to: 1) }
             return 0
         case .failure(let error):
-            Console().error(ExitStatus.of(error), "\(error.code): \(error.message)")
-            return ExitStatus.of(error)
+            Console().error(ExitStatus.unverified, "\(error.code): \(error.message)")
+            return ExitStatus.unverified
         }
     }
 
