@@ -183,8 +183,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "ChainCases",
-                "mtls", "guide",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport",
+                "ChainCases", "mtls", "guide",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.
