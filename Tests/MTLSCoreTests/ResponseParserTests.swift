@@ -194,7 +194,7 @@ private func parse(_ text: String, method: HTTPRequest.Method = .get, limits: Re
     }
 
     @Test func mutatedResponsesNeverTrapAndCutsNeverChangeThem() {
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(state: 7)
         let seeds = [
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nServer: x\r\n\r\nhello",
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nX-T: 1\r\n\r\n",
@@ -216,16 +216,5 @@ private func parse(_ text: String, method: HTTPRequest.Method = .get, limits: Re
             let parts = parse([bytes[..<cut], bytes[cut...]])
             #expect(parts == whole, "\(String(decoding: bytes, as: UTF8.self).debugDescription) cut at \(cut)")
         }
-    }
-}
-
-private struct SplitMix {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -151,20 +151,8 @@ extension RevocationList {
     package static func sign(
         revoked: [Certificate], issuer: Certificate, key: PrivateKey, thisUpdate: Int64, nextUpdate: Int64
     ) throws(GnuTLSError) -> RevocationList {
-        let operation = "making a revocation list"
-        let handle = try newHandle(operation) { gnutls_x509_crl_init($0) }
-        defer { gnutls_x509_crl_deinit(handle) }
-        try check(gnutls_x509_crl_set_version(handle, 2), operation)
-        try check(gnutls_x509_crl_set_this_update(handle, Int(thisUpdate)), operation)
-        try check(gnutls_x509_crl_set_next_update(handle, Int(nextUpdate)), operation)
-        for certificate in revoked {
-            try check(gnutls_x509_crl_set_crt(handle, certificate.handle, Int(thisUpdate)), operation)
-        }
-        let number: [UInt8] = [1]
-        try check(gnutls_x509_crl_set_number(handle, number, number.count), operation)
-        let digest = try issuer.publicKey.preferredDigest()
-        try check(gnutls_x509_crl_privkey_sign(handle, issuer.handle, key.handle, digest, 0), operation)
-        return try RevocationList(
-            der: try takingBytes(operation) { gnutls_x509_crl_export2(handle, GNUTLS_X509_FMT_DER, $0) })
+        try sign(
+            revoked.map { Entry(serialNumber: $0.serialNumber, revokedAt: thisUpdate) }, number: 1, issuer: issuer,
+            key: key, thisUpdate: thisUpdate, nextUpdate: nextUpdate)
     }
 }
