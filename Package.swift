@@ -30,10 +30,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "CP11Kit", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         .target(name: "SecretMemory", swiftSettings: settings),
         .target(name: "GnuTLS", dependencies: ["CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .target(name: "PKCS11", dependencies: ["CP11Kit", "SecretMemory"], swiftSettings: settings),
+        .target(name: "Decompression", dependencies: ["CZlib"], swiftSettings: settings),
         .target(
             name: "MTLSCore",
             dependencies: [.product(name: "HTTPTypes", package: "swift-http-types")],
@@ -55,7 +57,7 @@ let package = Package(
         .target(
             name: "MTLSClient",
             dependencies: [
-                "GnuTLS", "PKCS11", "MTLSCore", "MTLSIdentity", "GnuTLSNIO", "SecretMemory",
+                "GnuTLS", "PKCS11", "MTLSCore", "MTLSIdentity", "GnuTLSNIO", "SecretMemory", "Decompression",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -138,6 +140,7 @@ let package = Package(
         .testTarget(
             name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
             swiftSettings: settings),
+        .testTarget(name: "DecompressionTests", dependencies: ["Decompression", "CZlib"], swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",
