@@ -140,7 +140,11 @@ let package = Package(
         .testTarget(
             name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
             swiftSettings: settings),
-        .testTarget(name: "DecompressionTests", dependencies: ["Decompression", "CZlib"], swiftSettings: settings),
+        .target(
+            name: "CompressionSupport", dependencies: ["CZlib"], path: "Tests/CompressionSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "DecompressionTests", dependencies: ["Decompression", "CompressionSupport"], swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         .testTarget(
             name: "MTLSIdentityTests",
@@ -157,7 +161,8 @@ let package = Package(
             name: "MTLSClientTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
-                "CommandSupport", "SecretMemory", .product(name: "Logging", package: "swift-log"),
+                "CommandSupport", "CompressionSupport", "SecretMemory",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),

@@ -1,3 +1,5 @@
+package import HTTPTypes
+
 /// Whether responses are asked for in compressed form, and decompressed.
 public struct DecompressionSettings: Sendable, Hashable {
     /// How many bytes a body may have when it is decompressed; nil for no limit.
@@ -42,5 +44,12 @@ package struct DecompressionLimits: Sendable {
     private static func tooLarge(_ what: String, _ advice: String) -> MTLSError {
         MTLSError(
             .responseTooLarge, phase: .response, fault: .peer, "the decompressed body has \(what)", advice: advice)
+    }
+}
+
+extension HTTPFields {
+    /// The names in Content-Encoding, in the order in which they were applied, without those that change nothing.
+    package var contentCodings: [String] {
+        list(.contentEncoding).map { $0.lowercased() }.filter { $0 != "identity" }
     }
 }

@@ -34,4 +34,10 @@ public struct Redirect: Sendable {
     public let response: HTTPResponse
     /// The URL that is asked next, with the fragment of the former unless it has its own (RFC 9110 §10.2.2).
     public let target: String
+
+    package init(source: String, response: HTTPResponse, target: String) {
+        self.source = source
+        self.response = response
+        self.target = target
+    }
 }

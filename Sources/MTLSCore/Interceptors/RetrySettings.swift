@@ -52,4 +52,11 @@ public struct RetryNotice: Sendable {
     public let left: Int
     /// How long from now the next one is.
     public let delay: Duration
+
+    package init(reason: Reason, tries: Int, left: Int, delay: Duration) {
+        self.reason = reason
+        self.tries = tries
+        self.left = left
+        self.delay = delay
+    }
 }
