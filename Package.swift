@@ -182,7 +182,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CompressionSupport",
+                "CountingModuleSupport", "mtls",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

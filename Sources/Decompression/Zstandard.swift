@@ -64,7 +64,8 @@ final class Zstandard: Decoder {
         var target = Buffer(start: output.baseAddress, size: output.count, position: 0)
         let hint = library.decompress(context, &target, &source)
         guard library.isError(hint) == 0 else {
-            throw isComplete ? .trailingData : DecompressionError(reason: "the data are damaged, or need a window above 8 MiB")
+            throw isComplete
+                ? .trailingData : DecompressionError(reason: "the data are damaged, or need a window above 8 MiB")
         }
         isComplete = hint == 0
         return Progress(consumed: source.position, produced: target.position)

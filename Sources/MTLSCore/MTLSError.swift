@@ -265,6 +265,8 @@ extension MTLSError.Code {
     public static let redirectLimit = Self("redirect.limit")
     /// A redirect leads from https to http.
     public static let redirectInsecure = Self("redirect.insecure")
+    /// An origin that only a redirect has named demands a client certificate, and no rule names its host.
+    public static let identityWithheld = Self("identity.withheld")
     /// A redirect leads to where the request cannot be sent.
     public static let redirectInvalid = Self("redirect.invalid")
     /// A request would have to be sent again, and its body can be had once only.

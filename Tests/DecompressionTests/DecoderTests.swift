@@ -90,18 +90,14 @@ struct DecoderTests {
         #expect(decoder.isComplete)
     }
 
-    /// Whatever a damaged byte leads to, it is neither a trap nor the whole text; gzip has a checksum.
-    @Test func adamagedGzipIsNeverTheWholeText() throws {
-        let text = Array("a short text, a short text, another text".utf8)
-        let compressed = Compression.gzip.of(text)
-        // The head's time, flags of speed and system do not matter.
-        for index in compressed.indices where !(4...9).contains(index) {
+    /// RFC 1952 §2.3.1: checksum and length.
+    @Test func gzipsChecksumAndLengthAreExamined() throws {
+        let compressed = Compression.gzip.of("a short text")
+        for index in compressed.indices.suffix(8) {
             for bit in 0..<8 {
                 var damaged = compressed
                 damaged[index] ^= 1 << UInt8(bit)
-                let decoder = try decoder(.gzip)
-                let result = try? decoded(damaged, by: decoder)
-                #expect(result != text || !decoder.isComplete, "byte \(index), bit \(bit)")
+                #expect(throws: DecompressionError.self) { try decoded(damaged, by: try decoder(.gzip), output: 64) }
             }
         }
     }
@@ -125,8 +121,8 @@ struct DecoderTests {
             try decoded(head + [1, 0, 0], by: try decoder(.zstd))
         }
         let allowed: [UInt8] = [0x28, 0xB5, 0x2F, 0xFD, 0x00, (23 - 10) << 3, 1, 0, 0]
-        let decoder = try decoder(.zstd)
-        #expect(try decoded(allowed, by: decoder).isEmpty && decoder.isComplete)
+        let reader = try decoder(.zstd)
+        #expect(try decoded(allowed, by: reader).isEmpty && reader.isComplete)
     }
 
     @Test func namesAreReadInAnyCase() {

@@ -201,12 +201,9 @@ import Testing
             get { metadata[key] }
             set { metadata[key] = newValue }
         }
-        func log(
-            level: Logger.Level, message: Logger.Message, metadata: Logger.Metadata?, source: String, file: String,
-            function: String, line: UInt
-        ) {
-            let pairs = (metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0)=\($1) " }.joined()
-            lines.value.append("\(level) \(message) \(pairs)")
+        func log(event: LogEvent) {
+            let pairs = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0)=\($1) " }.joined()
+            lines.value.append("\(event.level) \(event.message) \(pairs)")
         }
     }
 }

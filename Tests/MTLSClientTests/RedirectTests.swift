@@ -129,7 +129,7 @@ import Testing
             _ = try await agent.get(server.url + "/start")
             Issue.record("the target was content without an identity")
         } catch let error as MTLSError {
-            #expect(error.code == .clientCertificateRequired)
+            #expect(error.code == .identityWithheld)
             #expect(error.advice?.contains("Identity.perHost") == true)
         }
         await agent.shutdown()
@@ -223,7 +223,9 @@ import Testing
         let agent = Agent(trust: world.trust, settings: Self.settings(.follow(maximum: 1000)))
         let limit = Duration.milliseconds(500)
         do {
-            _ = try await agent.execute(server.url, HTTPRequest(method: .get, scheme: nil, authority: nil, path: nil), timeouts: Timeouts(request: limit))
+            _ = try await agent.execute(
+                server.url, HTTPRequest(method: .get, scheme: nil, authority: nil, path: nil),
+                timeouts: Timeouts(request: limit))
             Issue.record("it ended")
         } catch let error as MTLSError {
             #expect(error.code == .timeoutRequest)

@@ -15,16 +15,16 @@ final class DecodedBody {
 
     private static let pieceSize = 1 << 16
 
-    /// nil when it was abandoned.
-    private var source: ResponseBody.Iterator?
+    private let body: ResponseBody
+    private var source: ResponseBody.Iterator
     /// In the order of decoding.
     private var stages: [Stage]
     private var limits: DecompressionLimits
     private var isEmpty = true
-    private var failure: MTLSError?
 
     /// - Parameter codings: In the order in which they were applied (RFC 9110 §8.4).
     init(_ body: ResponseBody, _ codings: [ContentCoding], _ limits: DecompressionLimits) throws(MTLSError) {
+        self.body = body
         source = body.makeAsyncIterator()
         self.limits = limits
         stages = []
@@ -37,24 +37,16 @@ final class DecodedBody {
         }
     }
 
-    /// The next piece, never empty; nil at the end.
-    func next() async throws -> ByteBuffer? {
-        if let failure { throw failure }
-        do {
-            while true {
-                if let piece = try decode() { return piece }
-                guard let more = try await source?.next() else {
-                    try checkEnd()
-                    return nil
-                }
-                isEmpty = false
-                limits.receive(more.count)
-                stages[0].pending.writeImmutableBuffer(more.buffer)
+    func next() async throws -> BodyPiece {
+        while true {
+            if let piece = try decode() { return .bytes(piece) }
+            guard let more = try await source.next() else {
+                try checkEnd()
+                return .end(trailers: body.trailers ?? [:])
             }
-        } catch let error as MTLSError {
-            failure = error
-            source = nil
-            throw error
+            isEmpty = false
+            limits.receive(more.count)
+            stages[0].pending.writeImmutableBuffer(more.buffer)
         }
     }
 

@@ -36,9 +36,7 @@ struct DecompressionInterceptor: Interceptor {
         var head = response.head
         head.headerFields[.contentEncoding] = nil
         head.headerFields[.contentLength] = nil
-        let source = response.body
         return response.replacing(
-            head: head,
-            body: ResponseBody(storage: .pulled(PulledBody(trailers: { source.trailers }) { try await body.next() })))
+            head: head, body: ResponseBody(storage: .pulled(PulledBody { try await body.next() })))
     }
 }

@@ -48,9 +48,8 @@ struct RedirectInterceptor: Interceptor {
     private static func explained(_ error: MTLSError, _ request: OutgoingRequest) -> MTLSError {
         guard error.code == .clientCertificateRequired, request.reachedBy == .redirect else { return error }
         return MTLSError(
-            error.code, phase: error.phase, fault: error.fault, error.message,
-            advice:
-                "only a redirect named this origin: an identity is shown there if a rule of Identity.perHost names its host",
-            origin: error.origin, underlying: error.underlying)
+            .identityWithheld, phase: error.phase, fault: .caller,
+            "\(request.origin.endpoint), which only a redirect has named, demands a client certificate",
+            advice: "name its host in Identity.perHost, or ask for its URL", origin: error.origin, underlying: error)
     }
 }

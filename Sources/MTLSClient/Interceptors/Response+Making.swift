@@ -29,8 +29,7 @@ extension ResponseBody {
     public static func stream<Chunks: AsyncSequence & Sendable>(_ chunks: Chunks) -> ResponseBody
     where Chunks.Element: Sequence<UInt8> {
         let source = PieceSource(chunks)
-        return ResponseBody(
-            storage: .pulled(PulledBody(trailers: { (chunks as? ResponseBody)?.trailers }) { try await source.next() }))
+        return ResponseBody(storage: .pulled(PulledBody { try await source.next() }))
     }
 
     /// Reads on to the end if that is near, so that the connection can serve on. Else the body's last reference takes the
@@ -58,15 +57,19 @@ extension ResponseBody {
 
 /// The iterator of a sequence. Used by one task at a time.
 private final class PieceSource<Chunks: AsyncSequence> where Chunks.Element: Sequence<UInt8> {
+    private let chunks: Chunks
     private var iterator: Chunks.AsyncIterator
 
-    init(_ chunks: Chunks) { iterator = chunks.makeAsyncIterator() }
+    init(_ chunks: Chunks) {
+        self.chunks = chunks
+        iterator = chunks.makeAsyncIterator()
+    }
 
-    func next() async throws -> ByteBuffer? {
+    func next() async throws -> BodyPiece {
         while let chunk = try await iterator.next(isolation: #isolation) {
             let buffer = (chunk as? Bytes)?.buffer ?? ByteBuffer(bytes: chunk)
-            if buffer.readableBytes > 0 { return buffer }
+            if buffer.readableBytes > 0 { return .bytes(buffer) }
         }
-        return nil
+        return .end(trailers: (chunks as? ResponseBody)?.trailers ?? [:])
     }
 }

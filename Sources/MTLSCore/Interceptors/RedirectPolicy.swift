@@ -72,7 +72,8 @@ package struct RedirectPolicy: Sendable {
         let keepsBody = place.method == here.method && response.status.code != 303
         return Step(
             place: place,
-            fields: kept(fields, keepsBody: keepsBody, staysAtOrigin: place.origin == here.origin), keepsBody: keepsBody)
+            fields: kept(fields, keepsBody: keepsBody, staysAtOrigin: place.origin == here.origin), keepsBody: keepsBody
+        )
     }
 
     private func destination(_ location: String) throws(MTLSError) -> Place {

@@ -41,7 +41,9 @@ enum HTTPDate {
         guard year.utf8.count == 2 else { return days(number, month, day) * 86400 + time }
         let date = days(1900 + number, month, day) * 86400 + time
         // RFC 9110 §5.6.7: what appears to be more than 50 years ahead lies in the past.
-        let centuries = stride(from: 0, through: 200, by: 100).map { days(1900 + number + $0, month, day) * 86400 + time }
+        let centuries = stride(from: 0, through: 200, by: 100).map {
+            days(1900 + number + $0, month, day) * 86400 + time
+        }
         return centuries.last { $0 <= now + 50 * 31_557_600 } ?? date
     }
 

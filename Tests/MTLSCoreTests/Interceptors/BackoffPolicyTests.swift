@@ -38,8 +38,8 @@ struct BackoffPolicyTests {
     func anAbsurdFactorDoesNotTrap(_ factor: Double) throws {
         var settings = RetrySettings(maximum: 100)
         settings.factor = factor
-        let wait = try #require(wait(settings, lost(), tries: 50))
-        #expect(wait >= .zero && wait <= settings.maximumDelay)
+        let longest = try #require(wait(settings, lost(), tries: 50))
+        #expect(longest >= .zero && longest <= settings.maximumDelay)
     }
 
     @Test func afterTheLastTryThereIsNoWait() {
@@ -75,7 +75,8 @@ struct BackoffPolicyTests {
         (.handshakeFailed, .handshake, .peer), (.timeoutHandshake, .handshake, .peer),
         (.timeoutSignature, .sign, .token), (.identityFileUnreadable, .identity, .caller),
         (.requestInvalid, .prepare, .caller), (.cancelled, .request, .caller), (.timeoutRequest, .request, .caller),
-        (.connectFailed, .connect, .caller), (.connectionInsecure, .connect, .caller), (.clientClosed, .prepare, .caller),
+        (.connectFailed, .connect, .caller), (.connectionInsecure, .connect, .caller),
+        (.clientClosed, .prepare, .caller),
         (.queueFull, .wait, .caller), (.timeoutWait, .wait, .caller), (.responseMalformed, .response, .peer),
         (.requestBodyFailed, .request, .caller), (.proxyAuthenticationRequired, .proxy, .caller),
         (.redirectLimit, .response, .peer),
