@@ -144,15 +144,14 @@ import Testing
 
     /// The server's sending stalls when nobody reads: what lies between is bounded.
     @Test func aBodyIsDecompressedAtTheReadersPace() async throws {
-        var generator = SystemRandomNumberGenerator()
-        let noise = (0..<1 << 20).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let noise = (0..<1 << 17).flatMap { _ in withUnsafeBytes(of: UInt64.random(in: 0 ... .max)) { Array($0) } }
         let compressed = Compression.gzip.of(noise)
         let sent = Tally()
         let server = try await RawServer { peer in
             _ = try await peer.readHead()
             try await peer.send(
-                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(64 * compressed.count)\r\n\r\n")
-            for _ in 0..<64 {
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(32 * compressed.count)\r\n\r\n")
+            for _ in 0..<32 {
                 try await peer.send(compressed)
                 sent.add()
             }
@@ -162,10 +161,10 @@ import Testing
         var iterator = try await client.get().body.makeAsyncIterator()
         _ = try await iterator.next()
         // What the kernel takes on loopback is some MiB.
-        #expect(sent.value < 40)
+        #expect(sent.value < 25)
         var count = 0
         while let piece = try await iterator.next() { count += piece.count }
-        #expect(count > 60 << 20)
+        #expect(count > 30 << 20)
         await client.shutdown()
     }
 }

@@ -100,7 +100,6 @@ import Testing
         #expect(target.connectionCount == 2)
         #expect(
             try await agent.get(target.url + "/end").body.text(upTo: .kibibytes(1)) == "GET CN=alice")
-        #expect(target.connectionCount == 2)
         await agent.shutdown()
     }
 
