@@ -30,10 +30,12 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CGnuTLS", pkgConfig: "gnutls", providers: [.apt(["libgnutls28-dev"])]),
         .systemLibrary(name: "CP11Kit", pkgConfig: "p11-kit-1", providers: [.apt(["libp11-kit-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
         .target(name: "SecretMemory", swiftSettings: settings),
         .target(name: "GnuTLS", dependencies: ["CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .target(name: "PKCS11", dependencies: ["CP11Kit", "SecretMemory"], swiftSettings: settings),
+        .target(name: "Decompression", dependencies: ["CZlib"], swiftSettings: settings),
         .target(
             name: "MTLSCore",
             dependencies: [.product(name: "HTTPTypes", package: "swift-http-types")],
@@ -55,7 +57,7 @@ let package = Package(
         .target(
             name: "MTLSClient",
             dependencies: [
-                "GnuTLS", "PKCS11", "MTLSCore", "MTLSIdentity", "GnuTLSNIO", "SecretMemory",
+                "GnuTLS", "PKCS11", "MTLSCore", "MTLSIdentity", "GnuTLSNIO", "SecretMemory", "Decompression",
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -143,6 +145,11 @@ let package = Package(
         .testTarget(
             name: "DevPKITests", dependencies: ["DevPKI", "GnuTLS", "MTLSIdentity", "SecretMemory"],
             swiftSettings: settings),
+        .target(
+            name: "CompressionSupport", dependencies: ["CZlib"], path: "Tests/CompressionSupport",
+            swiftSettings: settings),
+        .testTarget(
+            name: "DecompressionTests", dependencies: ["Decompression", "CompressionSupport"], swiftSettings: settings),
         .testTarget(name: "SecretMemoryTests", dependencies: ["SecretMemory"], swiftSettings: settings),
         // Servers' chains, good and bad, each with its verdict.
         .target(
@@ -163,7 +170,8 @@ let package = Package(
             name: "MTLSClientTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
-                "CommandSupport", "SecretMemory", .product(name: "Logging", package: "swift-log"),
+                "CommandSupport", "CompressionSupport", "SecretMemory",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: settings),
@@ -183,8 +191,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport",
-                "ChainCases", "mtls", "guide",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CompressionSupport",
+                "CountingModuleSupport", "ChainCases", "mtls", "guide",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

@@ -6,13 +6,20 @@ import Synchronization
 
 /// Sends requests to any number of origins, with a ``Client`` for each.
 public final class Agent: Sendable {
+    /// What an origin that only a redirect has named is shown may be less: its connections are others.
+    private struct Place: Hashable {
+        let origin: Origin
+        let reachedBy: ReachedBy
+    }
+
     private struct State {
-        var clients: [Origin: Client] = [:]
+        var clients: [Place: Client] = [:]
         var isShutDown = false
     }
 
     private let connector: any Connector
     private let settings: ClientSettings
+    private let chain: InterceptorChain
     private let logger: Logger?
     private let state = Mutex(State())
 
@@ -37,6 +44,7 @@ public final class Agent: Sendable {
     public init(connector: any Connector, settings: ClientSettings = ClientSettings(), logger: Logger? = nil) {
         self.connector = connector
         self.settings = settings
+        chain = InterceptorChain(settings)
         self.logger = logger
     }
 
@@ -44,17 +52,19 @@ public final class Agent: Sendable {
     ///
     /// - Throws: ``MTLSError`` with ``MTLSError/Code/urlInvalid`` or ``MTLSError/Code/clientClosed``.
     public func client(for url: String) throws(MTLSError) -> Client {
-        try client(for: ParsedURL(url).origin)
+        try client(for: ParsedURL(url).origin, reachedBy: .caller)
     }
 
-    private func client(for origin: Origin) throws(MTLSError) -> Client {
+    func client(for origin: Origin, reachedBy: ReachedBy) throws(MTLSError) -> Client {
         try state.withLock { (state) throws(MTLSError) in
             guard !state.isShutDown else {
                 throw MTLSError(.clientClosed, phase: .prepare, fault: .caller, "the agent was shut down")
             }
-            if let client = state.clients[origin] { return client }
-            let client = Client(origin: origin, connector: connector, settings: settings, logger: logger)
-            state.clients[origin] = client
+            let place = Place(origin: origin, reachedBy: reachedBy)
+            if let client = state.clients[place] { return client }
+            let client = Client(
+                origin: origin, reachedBy: reachedBy, connector: connector, settings: settings, logger: logger)
+            state.clients[place] = client
             return client
         }
     }
@@ -74,7 +84,16 @@ public final class Agent: Sendable {
         let parsed = try ParsedURL(url)
         var request = request
         request.path = parsed.target
-        return try await client(for: parsed.origin).execute(request, body: body, timeouts: timeouts)
+        let timeouts = timeouts ?? settings.timeouts
+        guard chain.isEmpty else {
+            return try await chain.run(
+                OutgoingRequest(
+                    origin: parsed.origin, head: request, body: body, timeouts: timeouts,
+                    fragment: URLReference(url).fragment),
+                by: self)
+        }
+        return try await client(for: parsed.origin, reachedBy: .caller)
+            .exchange(request, body: body, timeouts: timeouts, informational: nil)
     }
 
     /// Closes the clients of all origins.

@@ -14,6 +14,7 @@ public final class Client: Sendable {
     /// The origin of all its requests.
     public let origin: Origin
     private let settings: ClientSettings
+    private let chain: InterceptorChain
     private let loopExecutor: LoopExecutor
     private let pool: NIOLoopBoundBox<ConnectionPool>
     private let isShutDown = Atomic(false)
@@ -59,11 +60,12 @@ public final class Client: Sendable {
     }
 
     package init(
-        origin: Origin, connector: any Connector, settings: ClientSettings, logger: Logger?,
-        on loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        origin: Origin, reachedBy: ReachedBy = .caller, connector: any Connector, settings: ClientSettings,
+        logger: Logger?, on loop: any EventLoop = MultiThreadedEventLoopGroup.singleton.next()
     ) {
         self.origin = origin
         self.settings = settings
+        chain = InterceptorChain(settings)
         let executor = LoopExecutor(loop)
         loopExecutor = executor
         // Plain HTTP goes over what lies beneath the TLS.
@@ -71,7 +73,8 @@ public final class Client: Sendable {
         let quiet = Logger(label: "mtls") { _ in SwiftLogNoOpLogHandler() }
         pool = .makeBoxSendingValue(
             ConnectionPool(
-                origin: origin, connector: connector, settings: settings, executor: executor, logger: logger ?? quiet),
+                origin: origin, reachedBy: reachedBy, connector: connector, settings: settings, executor: executor,
+                logger: logger ?? quiet),
             eventLoop: loop)
     }
 
@@ -106,11 +109,25 @@ public final class Client: Sendable {
         _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil,
         informational: (@Sendable (HTTPResponse) -> Void)? = nil
     ) async throws -> Response {
+        guard chain.isEmpty else {
+            return try await chain.run(
+                OutgoingRequest(
+                    origin: origin, head: request, body: body, timeouts: limits(timeouts), informational: informational),
+                by: self)
+        }
+        return try await exchange(request, body: body, timeouts: limits(timeouts), informational: informational)
+    }
+
+    /// What all interceptors lead to.
+    nonisolated(nonsending) func exchange(
+        _ request: HTTPRequest, body: RequestBody, timeouts: Timeouts,
+        informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool = false
+    ) async throws -> Response {
         let body = try await body.prepared()
         let head = try FieldRules.head(of: request, at: origin, body: body.length)
-        return try await run(
-            RequestJob(
-                head: head, body: body, timeouts: limits(timeouts), informational: informational))
+        let job = RequestJob(head: head, body: body, timeouts: timeouts, informational: informational)
+        job.wasRetried = isRepetition
+        return try await run(job)
     }
 
     /// Has a job done by the pool.

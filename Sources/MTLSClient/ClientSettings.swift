@@ -16,6 +16,16 @@ public struct ClientSettings: Sendable {
     /// in a token, since a new connection costs a signature there.
     public var idleTimeout: Duration?
 
+    /// What stands between the caller and all that follows, the outermost first.
+    public var interceptors: [any Interceptor] = []
+    /// Whether redirects are followed; nil returns them like any response. Those to another origin need an ``Agent``.
+    public var redirects: RedirectSettings?
+    /// Whether a request that failed is tried again; nil for no.
+    public var retries: RetrySettings?
+    /// Whether compressed responses are asked for, and decompressed; nil for no. The codings are gzip and deflate, and
+    /// br and zstd where libbrotlidec and libzstd are installed.
+    public var decompression: DecompressionSettings?
+
     /// The defaults.
     public init() {}
 }

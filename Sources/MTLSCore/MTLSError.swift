@@ -279,6 +279,21 @@ extension MTLSError.Code {
     /// The response is larger than the caller allowed.
     public static let responseTooLarge = Self("response.tooLarge")
 
+    /// The response's body is not in the content coding that its head names.
+    public static let responseEncodingInvalid = Self("response.encodingInvalid")
+    /// The response's status says that the request failed: see ``StatusError``.
+    public static let responseStatus = Self("response.status")
+    /// There are more redirects than allowed, or they lead in a circle.
+    public static let redirectLimit = Self("redirect.limit")
+    /// A redirect leads from https to http.
+    public static let redirectInsecure = Self("redirect.insecure")
+    /// An origin that only a redirect has named demands a client certificate, and no rule names its host.
+    public static let identityWithheld = Self("identity.withheld")
+    /// A redirect leads to where the request cannot be sent.
+    public static let redirectInvalid = Self("redirect.invalid")
+    /// A request would have to be sent again, and its body can be had once only.
+    public static let requestBodySpent = Self("request.bodySpent")
+
     /// No connection of the pool came free in time.
     public static let timeoutWait = Self("timeout.wait")
     /// The transport connection was not made in time.

@@ -1,7 +1,7 @@
 /// What must be done to a command line before ArgumentParser reads it: it knows no clusters such as `-sSXPOST`.
 enum Arguments {
     /// Short options without a value.
-    static let flags = Set("iIvsSfkhVp")
+    static let flags = Set("iIvsSfkhVpL")
     /// Short options that take one.
     static let valued = Set("XHdowEmxU")
     /// Long options that take one.
@@ -11,6 +11,7 @@ enum Arguments {
         "max-time", "proxy", "socks5", "socks5-hostname", "noproxy", "proxy-user", "proxy-password-source",
         "proxy-password-env", "proxy-cert", "proxy-key", "proxy-pin-source", "proxy-pin-env", "proxy-pass-source",
         "proxy-pass-env", "proxy-pass", "proxy-cacert", "unix-socket", "interface", "keepalive-time", "keepalive-cnt",
+        "max-redirs", "retry", "retry-delay", "retry-max-time",
     ]
 
     /// Writes every short option alone, its value behind it: `-sSXPOST` becomes `-s -S -X POST`.

@@ -21,6 +21,7 @@ enum ErrorText {
         case .timeoutRequest: "allow more with --max-time"
         case .timeoutConnect, .timeoutHandshake: "allow more with --connect-timeout"
         case .timeoutSignature: "is somebody to touch the token, or to type its PIN?"
+        case .identityWithheld: "ask for that URL itself if the client certificate is for its host"
         case .clientCertificateRequired: "name one with --cert, and its key with --key"
         case .renegotiationDeclined: "let it with --renegotiate"
         case .serverNameUnknown: "check the host's name"

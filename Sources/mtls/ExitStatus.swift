@@ -18,7 +18,8 @@ enum ExitStatus {
         // Whatever a SOCKS proxy says is one code to curl.
         if error.underlying is SOCKS5Failure { return proxy }
         return switch error.code {
-        case .urlInvalid: 3
+        case .redirectInsecure: 1
+        case .urlInvalid, .redirectInvalid: 3
         case .requestInvalid, .tlsOptionsInvalid: usage
         case .resolveFailed: error.phase == .proxy ? 5 : 6
         case .localAddressUnavailable: 45
@@ -36,7 +37,10 @@ enum ExitStatus {
         case .responseEmpty: 52
         case .connectionLost: error.phase == .request ? 55 : 56
         case .tlsFailed, .renegotiationDeclined: 56
+        case .redirectLimit: 47
+        case .responseEncodingInvalid: 61
         case .responseTooLarge: 63
+        case .requestBodySpent: 65
         case .trustUnreadable: 77
         case .pinMismatch: 90
         case .stapleMissing, .stapleInvalid: 91

@@ -1,3 +1,4 @@
+import HTTPTypes
 import MTLSClient
 import Synchronization
 
@@ -8,6 +9,7 @@ final class Journal: Sendable {
         var connected: ContinuousClock.Instant?
         var handshaken: ContinuousClock.Instant?
         var request: [String] = []
+        var redirects: [HTTPResponse] = []
     }
 
     private let isVerbose: Bool
@@ -55,6 +57,17 @@ final class Journal: Sendable {
                 return state.request
             })
     }
+
+    /// A redirect is followed.
+    func redirected(_ redirect: Redirect) {
+        state.withLock { $0.redirects.append(redirect.response) }
+        requestSent()
+        let status = redirect.response.status.code
+        note([Verbose.star("Redirected with status \(status) from \(redirect.source) to \(redirect.target)")])
+    }
+
+    /// The responses that redirected the transfer so far.
+    var redirects: [HTTPResponse] { state.withLock(\.redirects) }
 
     func note(_ lines: [String]) {
         if isVerbose, !lines.isEmpty { Console.say(lines) }

@@ -27,6 +27,7 @@ struct Plan {
     let passphrase: SecretSource?
     let module: String?
     var connection: ConnectionPlan
+    let follow: FollowPlan
 
     /// - Parameters:
     ///   - dataKinds: In which order the data options stood.
@@ -54,6 +55,7 @@ struct Plan {
         pin = try .named("pin", file: options.identity.pinSource, variable: options.identity.pinEnv)
         passphrase = try .named("pass", file: options.identity.passSource, variable: options.identity.passEnv)
         module = options.identity.module
+        follow = try FollowPlan(options.follow)
         connection = try ConnectionPlan(
             options.connection, transport: TransportPlan(options.transport),
             proxy: ProxyPlan(options.proxy, exists: exists))

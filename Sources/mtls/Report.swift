@@ -12,6 +12,7 @@ struct Report {
     /// Such as `HTTP/1.1`.
     var version: String?
     var connects = 0
+    var redirects = 0
     var uploaded = 0
     var downloaded = 0
     var file: String?
@@ -53,7 +54,7 @@ struct Report {
         case "method": .text(method)
         case "num_connects": .number(connects)
         case "num_headers": .number(head?.headerFields.count ?? 0)
-        case "num_redirects": .number(0)
+        case "num_redirects": .number(redirects)
         case "scheme": .text(String(effectiveURL.prefix { $0 != ":" }).uppercased())
         case "size_download": .number(downloaded)
         case "size_upload": .number(uploaded)

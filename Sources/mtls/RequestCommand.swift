@@ -79,6 +79,7 @@ struct RequestCommand: AsyncParsableCommand {
         ).map { Identity(WarningIdentity(inner: $0, console: console)) }
         var settings = ClientSettings()
         settings.timeouts = plan.connection.timeouts
+        plan.follow.apply(to: &settings, journal: journal, console: console)
         let agent = Agent(
             connector: try JournalingConnector(
                 identity: identity, proxyIdentity: proxyIdentity, plan: plan.connection, journal: journal),

@@ -8,6 +8,7 @@ struct RequestOptions: ParsableArguments {
     var urls: [String]
 
     @OptionGroup(title: "Request") var message: MessageOptions
+    @OptionGroup(title: "Redirects, retries, compression") var follow: FollowOptions
     @OptionGroup(title: "Output") var output: OutputOptions
     @OptionGroup(title: "Client certificate") var identity: IdentityOptions
     @OptionGroup(title: "Server and connection") var connection: ConnectionOptions

@@ -67,6 +67,8 @@ struct Transfer: Sendable {
             outcome.report.began = .now - start
             outcome.report.head = response.head
             outcome.report.version = response.connection.version
+            outcome.report.redirects = response.redirects.count
+            if let last = response.redirects.last { outcome.report.effectiveURL = last }
             if case .known(let count) = body.length { outcome.report.uploaded = count }
             show(response)
             if failsOnError, response.status.code >= 400 { throw Failure.status(response.status.code) }
@@ -82,8 +84,10 @@ struct Transfer: Sendable {
         do {
             let output = try Output(file: file)
             if includesHead {
-                try ResponseHead.bytes(response.head, version: response.connection.version)
-                    .withUnsafeBytes { try output.write($0) }
+                for head in journal.redirects + [response.head] {
+                    try ResponseHead.bytes(head, version: response.connection.version)
+                        .withUnsafeBytes { try output.write($0) }
+                }
             }
             for try await piece in response.body {
                 try piece.withUnsafeBytes { try output.write($0) }

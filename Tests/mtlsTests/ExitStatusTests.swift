@@ -14,6 +14,8 @@ struct ExitStatusTests {
         (.handshakeFailed, .handshake, 35), (.responseEmpty, .response, 52), (.connectionLost, .request, 55),
         (.connectionLost, .response, 56), (.tlsFailed, .response, 56), (.trustUnreadable, .trust, 77),
         (.requestInvalid, .prepare, 2), (.versionUnsupported, .handshake, 35), (.serverNameUnknown, .handshake, 35),
+        (.redirectInsecure, .response, 1), (.redirectInvalid, .response, 3), (.redirectLimit, .response, 47),
+        (.responseEncodingInvalid, .response, 61), (.requestBodySpent, .request, 65),
         (.applicationProtocolUnsupported, .handshake, 35), (.renegotiationDeclined, .response, 56),
     ])
     func eachFailureHasTheCodeThatCurlGivesIt(_ code: MTLSError.Code, _ phase: MTLSError.Phase, _ expected: Int) {

@@ -297,11 +297,15 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     /// Under TLS 1.3 the server judges our certificate when the handshake is over on our side (RFC 8446 §4.4.2.4), and
     /// some servers do not send an alert.
     private func explained(_ error: MTLSError) -> MTLSError {
-        guard error.code == .responseEmpty, !isReused, let shown = handshake?.clientCertificate else { return error }
+        guard !isReused, let shown = handshake?.clientCertificate else { return error }
+        // A reset may be a verdict as well; it matters where a further try costs a signature.
+        guard error.code == .responseEmpty || error.code == .connectionLost && handshake?.isKeyExternal == true else {
+            return error
+        }
         return MTLSError(
             error.code, phase: error.phase, fault: error.fault, error.message,
             advice: "the server may have rejected the client certificate \"\(shown.subject)\"", origin: error.origin,
-            underlying: error.underlying)
+            underlying: PossibleRejection(underlying: error.underlying))
     }
 
     private func shouldRetry(_ job: RequestJob, _ error: MTLSError) -> Bool {

@@ -99,6 +99,13 @@ extension RequestBody {
         }
     }
 
+    /// Whether it can be sent again after some of it was. A file is looked at.
+    ///
+    /// - Throws: ``MTLSError`` with ``MTLSError/Code/requestBodyFailed``.
+    public var isReplayable: Bool {
+        get async throws { try await prepared().isRestartable }
+    }
+
     /// The body with all that has to be known before the head is sent: a file is looked at.
     func prepared() async throws -> PreparedBody {
         switch storage {

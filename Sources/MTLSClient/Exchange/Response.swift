@@ -10,6 +10,9 @@ public struct Response: Sendable {
     /// What is known of the connection that it came over.
     public let connection: ConnectionInfo
 
+    /// The URLs that redirects led to, in order; empty when none was followed.
+    public internal(set) var redirects: [String] = []
+
     /// The connection, where the server switched to another protocol.
     let upgraded: UpgradedConnection?
 

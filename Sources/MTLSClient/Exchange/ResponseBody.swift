@@ -14,6 +14,7 @@ public struct ResponseBody: AsyncSequence, Sendable {
         /// It came whole with the head.
         case whole(ByteBuffer, trailers: HTTPFields)
         case stream(BodyStream)
+        case pulled(PulledBody)
     }
 
     let storage: Storage
@@ -24,6 +25,7 @@ public struct ResponseBody: AsyncSequence, Sendable {
         switch storage {
         case .whole(_, let trailers): trailers
         case .stream(let stream): stream.trailers
+        case .pulled(let body): body.trailers
         }
     }
 
@@ -33,12 +35,14 @@ public struct ResponseBody: AsyncSequence, Sendable {
     /// Reads a body piece by piece.
     public struct Iterator: AsyncIteratorProtocol {
         private var whole: ByteBuffer?
-        private let stream: BodyStream?
+        private var stream: BodyStream?
+        private var pulled: PulledBody?
 
         init(storage: Storage) {
             switch storage {
-            case .whole(let buffer, _): (whole, stream) = (buffer.readableBytes > 0 ? buffer : nil, nil)
-            case .stream(let stream): (whole, self.stream) = (nil, stream)
+            case .whole(let buffer, _): whole = buffer.readableBytes > 0 ? buffer : nil
+            case .stream(let stream): self.stream = stream
+            case .pulled(let body): pulled = body
             }
         }
 
@@ -47,6 +51,7 @@ public struct ResponseBody: AsyncSequence, Sendable {
         /// - Throws: ``MTLSError``, with ``MTLSError/Code/responseTruncated`` when the connection ended first.
         public mutating func next() async throws -> Bytes? {
             if let stream { return try await stream.next().map { Bytes($0) } }
+            if let pulled { return try await pulled.next().map { Bytes($0) } }
             defer { whole = nil }
             return whole.map { Bytes($0) }
         }

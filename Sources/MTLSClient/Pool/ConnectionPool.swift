@@ -7,6 +7,7 @@ import Synchronization
 /// Performs what ``PoolStateMachine`` decides, for the connections of one origin. Lives on one event loop.
 final class ConnectionPool {
     private let origin: Origin
+    private let reachedBy: ReachedBy
     private let connector: any Connector
     private let settings: ClientSettings
     private let executor: LoopExecutor
@@ -22,8 +23,12 @@ final class ConnectionPool {
     private var isShutDown = false
     private var shutdownPromises: [EventLoopPromise<Void>] = []
 
-    init(origin: Origin, connector: any Connector, settings: ClientSettings, executor: LoopExecutor, logger: Logger) {
+    init(
+        origin: Origin, reachedBy: ReachedBy, connector: any Connector, settings: ClientSettings,
+        executor: LoopExecutor, logger: Logger
+    ) {
         self.origin = origin
+        self.reachedBy = reachedBy
         self.connector = connector
         self.settings = settings
         self.executor = executor
@@ -149,9 +154,10 @@ final class ConnectionPool {
     // MARK: Connections
 
     private func open(_ id: Int) {
-        let context = ConnectContext(eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: logger)
+        var context = ConnectContext(eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: logger)
+        context.reachedBy = reachedBy
         let pool = NIOLoopBound(self, eventLoop: loop)
-        let task = Task(executorPreference: executor) { [connector, origin, loop] in
+        let task = Task(executorPreference: executor) { [connector, origin, loop, context] in
             let result: Result<Connection, any Error>
             do {
                 let connection = try await connector.connect(to: origin.endpoint, context: context)

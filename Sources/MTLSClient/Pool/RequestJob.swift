@@ -20,7 +20,7 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
     var id = 0
     /// When it was submitted.
     var start = Deadline.distantFuture
-    /// Whether it was sent once over a reused connection and got lost.
+    /// Whether it was sent once and got lost.
     var wasRetried = false
     /// The limit of ``Timeouts/request``, if it has one.
     var timer: Scheduled<Void>?

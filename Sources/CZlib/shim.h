@@ -1,0 +1,6 @@
+#ifndef SWIFT_MTLS_CZLIB_H
+#define SWIFT_MTLS_CZLIB_H
+
+#include <zlib.h>
+
+#endif
