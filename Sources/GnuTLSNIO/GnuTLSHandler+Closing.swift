@@ -65,13 +65,11 @@ extension GnuTLSHandler {
     /// The failure in the words of ``MTLSError``.
     func explain(_ failure: any Error) -> any Error {
         guard let failure = failure as? TLSFailure else { return failure }
-        var isEstablished = false
-        if case .open = state { isEstablished = true }
         var session = session
         // While a step is on its lane the session is not ours to look at.
         if case .onLane = state { session = nil }
         return MTLSError.tls(
-            failure, peer: configuration.peerName, isEstablished: isEstablished, session: session)
+            failure, peer: configuration.peerName, isEstablished: summary != nil, session: session)
     }
 
     /// Lets go of everything, whatever the state.
@@ -86,6 +84,8 @@ extension GnuTLSHandler {
         transport = nil
         waitingInput.removeAll()
         completion.fail(error)
+        answer?.fail(error)
+        answer = nil
         while let (_, promise) = pendingWrites.popFirst() { promise?.fail(error) }
         if case .closing(let promise) = output { promise?.fail(error) }
         output = .closed

@@ -31,6 +31,7 @@ extension GnuTLSHandler {
         guard let session, let context else { return }
         var plaintext = context.channel.allocator.buffer(capacity: 0)
         var sawCloseNotify = false
+        var isStepWanted = false
         func pass() {
             guard plaintext.readableBytes > 0 else { return }
             readIsWanted = false
@@ -46,6 +47,9 @@ extension GnuTLSHandler {
                 case .closed:
                     sawCloseNotify = true
                     break reading
+                case .stepWanted:
+                    isStepWanted = true
+                    break reading
                 }
             } catch {
                 reportSessions()
@@ -58,8 +62,11 @@ extension GnuTLSHandler {
         reportSessions()
         // Reading may have answered something: a wish to renegotiate is declined.
         flushTransport()
+        // Whoever gets this may write, and must not: the session has another exchange to make.
+        if isStepWanted { state = .stepping }
         pass()
         context.fireChannelReadComplete()
+        if isStepWanted, case .stepping = state { return beginSteps() }
         guard case .open = state else { return }
         if sawCloseNotify {
             context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)

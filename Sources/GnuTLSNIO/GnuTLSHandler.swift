@@ -12,9 +12,12 @@ import NIOTLS
 /// `pendingWrites`.
 ///
 ///     idle ──▶ stepping ──▶ judging ──▶ stepping ──▶ onLane ──▶ stepping ──▶ open ──▶ closed
+///                 ▲                                                           │
+///                 └──── the peer wants a certificate or another handshake ────┘
 ///
 /// A step that needs the verdict on the peer's certificate moves to `judging` unless the verdict is at hand. When the
-/// channel closes while a step is on its lane, the step runs to its end there and the session is freed after it.
+/// channel closes while a step is on its lane, the step runs to its end there and the session is freed after it: if
+/// something had arrived that may tell why the peer closed, that is read first.
 ///
 /// Whatever is passed on to another handler, or told to a promise, may call back into this one: the state is changed
 /// before, and looked at again after.
@@ -35,7 +38,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case judging
         /// A step runs on its lane, or waits there for its turn. Can transition to: stepping, closed.
         case onLane
-        /// The handshake is over. Can transition to: closed.
+        /// The handshake is over. Can transition to: stepping, closed.
         case open
         /// Nothing more is done with the session. Can transition to: –.
         case closed
@@ -57,6 +60,10 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var transport: BufferTransport?
     var ticket: (any LaneTicket)?
     var context: ChannelHandlerContext?
+    /// What came of the handshake, and of what followed it.
+    var summary: HandshakeSummary?
+    /// In the server's role, told when the client has answered the wish for its certificate.
+    var answer: EventLoopPromise<HandshakeSummary>?
 
     private var started = ContinuousClock.now
     /// The end of the time for the handshake; what passes on a lane is added to it.
@@ -66,6 +73,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     var waitingInput: [ByteBuffer] = []
     private var inputEnded = false
+    /// Whether the channel is closed, and the step on its lane has to end before what waits can be read.
+    private var awaitsLastWords = false
     var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
     /// Whether the peer has sent data.
     var hasReceived = false
@@ -86,7 +95,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
-        end(with: ChannelError.ioOnClosedChannel)
+        if !awaitsLastWords { end(with: ChannelError.ioOnClosedChannel) }
         self.context = nil
     }
 
@@ -101,7 +110,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         do {
             let session = try TLSSession(
                 context: configuration.context, transport: transport, serverName: configuration.serverName,
-                clientCertificate: configuration.clientCertificate)
+                clientCertificate: configuration.clientCertificate,
+                authenticatesLater: configuration.authenticatesLater)
             session.choose = configuration.choose
             if let resuming = configuration.resuming { session.offer(resuming) }
             self.session = session
@@ -112,16 +122,28 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
                     .handshakeFailed, phase: .handshake, fault: .us, "no TLS session could be made", underlying: error))
         }
         started = .now
+        beginSteps()
+    }
+
+    /// Makes a handshake, or what the peer wishes for after it, within the time that a handshake may take.
+    func beginSteps() {
+        guard let loop = context?.eventLoop else { return }
         state = .stepping
-        handshakeDeadline = configuration.handshakeTimeout.map { context.eventLoop.now + TimeAmount($0) }
+        handshakeDeadline = configuration.handshakeTimeout.map { loop.now + TimeAmount($0) }
         armForHandshake()
         proceed()
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         inputHasEnded()
-        if case .open = state {} else { fail(TLSFailure(.truncated)) }
-        end(with: ChannelError.ioOnClosedChannel)
+        if case .onLane = state, summary == nil, !waitingInput.isEmpty, let ticket {
+            // A step that has not begun never will: nothing is signed for a peer that is gone.
+            awaitsLastWords = !ticket.cancel()
+        }
+        if !awaitsLastWords {
+            if case .open = state {} else { fail(TLSFailure(.truncated)) }
+            end(with: ChannelError.ioOnClosedChannel)
+        }
         context.fireChannelInactive()
     }
 
@@ -148,10 +170,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .open = state { return context.fireErrorCaught(error) }
+        let what = summary == nil ? "the TLS handshake" : "authentication"
         fail(
             MTLSError(
-                .connectionLost, phase: .handshake, fault: .network,
-                "the connection to \(configuration.peerName) broke during the TLS handshake: \(reason(error))",
+                .connectionLost, phase: summary == nil ? .handshake : .response, fault: .network,
+                "the connection to \(configuration.peerName) broke during \(what): \(reason(error))",
                 underlying: error))
     }
 
@@ -169,11 +192,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         }
     }
 
-    /// Under TLS 1.3 the choice was made before the verdict, under TLS 1.2 it may be to come.
+    /// In a handshake of TLS 1.3 the choice was made before the verdict, otherwise it may be to come.
     private func laneForNextStep(_ session: TLSSession) -> (any SigningLane)? {
         guard session.isPeerAccepted, !session.hasSigned else { return nil }
         if let chosen = session.chosen { return chosen.lane }
-        return session.version == .v1_3 ? nil : configuration.lane
+        return session.choosesWhileSigning ? configuration.lane : nil
     }
 
     /// - Returns: Whether to step again.
@@ -186,7 +209,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case .needsVerdict:
             return askForVerdict()
         case .done:
-            open()
+            if summary == nil { open() } else { reopen() }
             return false
         }
     }
@@ -238,12 +261,11 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
         configuration.observe?(.established(summary, session.takeGivenSessions()))
+        self.summary = summary
         completion.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))
-        if pendingWrites.hasMark { encrypt() }
-        if case .closing(let promise) = output { closeOutput(promise) }
-        if transport?.hasInput == true { deliver() } else if readIsWanted { context.read() }
+        resume()
     }
 
     // MARK: Steps on a lane
@@ -270,13 +292,15 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     private func returned(_ result: Result<TLSSession.Step, TLSFailure>) {
         ticket = nil
-        guard case .onLane = state, let loop = context?.eventLoop else { return }
+        guard case .onLane = state else { return }
         state = .stepping
-        handshakeDeadline = handshakeDeadline.map { $0 + (loop.now - enteredLane) }
-        armForHandshake()
         for buffer in waitingInput { transport?.append(buffer) }
         waitingInput.removeAll()
         if inputEnded { transport?.end() }
+        if awaitsLastWords { return fail(lastWords(after: result)) }
+        guard let loop = context?.eventLoop else { return }
+        handshakeDeadline = handshakeDeadline.map { $0 + (loop.now - enteredLane) }
+        armForHandshake()
         do {
             let again = take(try result.get())
             if again || transport?.hasInput == true { proceed() }

@@ -12,6 +12,8 @@ package struct HandshakeConfiguration {
     package var serverName: String?
     /// What is asked of clients, in the server's role.
     package var clientCertificate = ClientCertificateDemand.ignored
+    /// Whether to offer, or in the server's role to make possible, authentication after the handshake under TLS 1.3.
+    package var authenticatesLater = false
     /// Chooses the certificate to show. Runs on the event loop or on the lane, and must not block.
     package var choose: (CertificateRequest) throws -> CertifiedKey? = { _ in nil }
     /// Where the steps after the verdict run, if the certificate that may be chosen has a key that may block.
@@ -51,24 +53,28 @@ public struct HandshakeSummary: Sendable {
     /// How the server signed, such as `ECDSA-SECP256R1-SHA256`; nil in a resumed session, where nobody signs.
     public let serverSignatureAlgorithm: String?
     /// How the client signed, likewise; nil where it showed no certificate.
-    public let clientSignatureAlgorithm: String?
+    public internal(set) var clientSignatureAlgorithm: String?
     /// The application protocol that ALPN agreed on (RFC 7301).
     public let applicationProtocol: String?
     /// Whether an earlier session was resumed, so that nothing was signed.
     public let isResumed: Bool
-    /// The certificate that was shown to the peer; nil where it did not ask, or none was configured. In a resumed session
-    /// the one that was shown in the full handshake, by which the peer knows the client still.
-    public let clientCertificate: Certificate?
+    /// The certificate that was shown to the peer, in the handshake or after it; nil where it did not ask, or none was
+    /// configured. In a resumed session the one that was shown in the full handshake, by which the peer knows the client
+    /// still.
+    public internal(set) var clientCertificate: Certificate?
+    /// Whether that certificate was shown after the handshake: by post-handshake authentication, or by renegotiation.
+    public internal(set) var isAuthenticatedLater = false
     /// Whether the peer asked for a certificate.
-    public let peerAskedForCertificate: Bool
+    public internal(set) var peerAskedForCertificate: Bool
     /// The peer's certificates as it sent them, the leaf first; in a resumed session, in the full handshake.
-    public let peerChain: [Certificate]
+    public internal(set) var peerChain: [Certificate]
     /// From the first message to the last, the time for the signature included.
     public let duration: Duration
-    /// The part of ``duration`` in which a token or signer made the signature; zero for keys in memory.
-    public let signatureDuration: Duration
+    /// How long a token or signer took for the signatures; zero for keys in memory. Of those that the peer asked for
+    /// after the handshake nothing is in ``duration``.
+    public internal(set) var signatureDuration: Duration
     /// In the server's role, the name that the client asked for by SNI.
     package let requestedServerName: String?
     /// Whether the key is held elsewhere, so that another full handshake costs another signature there.
-    package let isKeyExternal: Bool
+    package internal(set) var isKeyExternal: Bool
 }

@@ -28,21 +28,20 @@ extension MTLSError {
                 ?? MTLSError(
                     .tokenFailed, phase: .sign, fault: .token, "the key of \(subject) did not sign: \(error)",
                     underlying: error)
-        case .alert(let alert) where concernsOurCertificate(alert, session):
-            return shown == nil
-                ? MTLSError(
-                    .clientCertificateRequired, phase: phase, fault: .caller,
-                    "\(peer) demands a client certificate and none was configured (alert \(alert.number): \(alert.name))",
-                    advice: "configure an identity for this host", underlying: failure)
-                : MTLSError(
-                    .clientCertificateRejected, phase: phase, fault: .caller,
-                    "\(peer) rejected the client certificate \(subject) (alert \(alert.number): \(alert.name))",
-                    advice: "check that the server trusts its issuer and that it has not expired or been revoked",
-                    underlying: failure)
         case .alert(let alert):
+            let meaning = AlertMeaning.of(
+                alert.number,
+                .init(
+                    client: shown == nil ? nil : subject, wasAsked: session?.wasAskedForCertificate ?? false,
+                    isClient: session?.context.role == .client, isEstablished: isEstablished,
+                    hasDeclinedRenegotiation: session?.hasDeclinedRenegotiation ?? false))
             return MTLSError(
-                isEstablished ? .tlsFailed : .handshakeFailed, phase: phase, fault: .peer,
-                "\(peer) ended the TLS connection with alert \(alert.number): \(alert.name)", underlying: failure)
+                meaning.code, phase: phase, fault: meaning.fault,
+                "\(peer) \(meaning.text) (alert \(alert.number): \(alert.name))", advice: meaning.advice,
+                underlying: failure)
+        case .laterExchange(let problem):
+            return MTLSError(
+                .tlsFailed, phase: phase, fault: .peer, "\(peer) \(problem.text)", underlying: failure)
         case .truncated:
             return isEstablished
                 ? MTLSError(
@@ -81,13 +80,19 @@ extension MTLSError {
                 "TLS with \(peer) failed: \(error.message) (\(error.name))", underlying: failure)
         }
     }
-    private static func concernsOurCertificate(_ alert: TLSAlert, _ session: TLSSession?) -> Bool {
-        // In the server's role, ours is not the client certificate.
-        guard let session, session.context.role == .client else { return false }
-        // Under TLS 1.2 OpenSSL calls a missing certificate a handshake_failure, GnuTLS a decode_error.
-        let hasNone = session.shown == nil && session.chosen == nil
-        let isMissing = [40, 50].contains(alert.number) && session.wasAskedForCertificate && hasNone
-        return alert.concernsCertificate || isMissing
+}
+
+extension LaterExchangeProblem {
+    /// What the peer did, to be put behind its name.
+    fileprivate var text: String {
+        switch self {
+        case .tooMany:
+            "asked more than \(TLSSession.laterExchangeLimit) times for a certificate or a handshake on one connection"
+        case .forbiddenByHTTP2: "asked for a client certificate over HTTP/2, which forbids that"
+        case .outputClosed: "asked for a client certificate when our side of the connection was closed"
+        case .peerChanged: "did not show the same certificate again when it renegotiated"
+        case .dataMeanwhile: "sent data in the middle of a renegotiation"
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 @_exported public import SecretMemory
 
 @_exported public import class GnuTLS.Certificate
+@_exported public import class GnuTLS.KeyLog
 @_exported public import class GnuTLS.PublicKey
 @_exported public import enum GnuTLS.HashAlgorithm
 @_exported public import enum GnuTLS.SignatureScheme

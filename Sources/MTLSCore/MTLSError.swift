@@ -150,6 +150,10 @@ extension MTLSError.Code {
     public static let keyMismatch = Self("identity.keyMismatch")
     /// The server asked for a client certificate and none could be sent.
     public static let identityUnusable = Self("identity.unusable")
+    /// Several identities fit what the server asks for equally well.
+    public static let identityAmbiguous = Self("identity.ambiguous")
+    /// The client's certificate is not for TLS clients.
+    public static let identityPurpose = Self("identity.purpose")
 
     /// A file that is to be made is there already.
     public static let fileExists = Self("file.exists")
@@ -211,6 +215,14 @@ extension MTLSError.Code {
     public static let handshakeFailed = Self("tls.handshakeFailed")
     /// The TLS connection broke down after its handshake.
     public static let tlsFailed = Self("tls.failed")
+    /// The server speaks none of the versions of TLS that were offered.
+    public static let versionUnsupported = Self("tls.versionUnsupported")
+    /// The server knows no host of the name that was asked for.
+    public static let serverNameUnknown = Self("tls.serverNameUnknown")
+    /// The server speaks none of the application protocols that were offered.
+    public static let applicationProtocolUnsupported = Self("tls.applicationProtocolUnsupported")
+    /// The server insists on a renegotiation that is not allowed.
+    public static let renegotiationDeclined = Self("tls.renegotiationDeclined")
     /// The TLS options contradict each other or are unknown.
     public static let tlsOptionsInvalid = Self("tls.optionsInvalid")
     /// A connector returned a connection that is not authenticated for an origin that demands it.

@@ -22,6 +22,7 @@ public final class ClientIdentity: Sendable {
     public let warnings: [String]
 
     private let hasWarned = Atomic(false)
+    let succession = Succession()
 
     /// The certificate chain, the leaf first.
     public var chain: [Certificate] { certifiedKey.chain }

@@ -2,7 +2,7 @@ import GnuTLS
 import MTLSCore
 
 /// Rules by host name.
-struct HostRules: IdentitySource {
+struct HostRules: IdentitySource, ObservableIdentity {
     private struct Pattern: Hashable {
         let host: String
         let port: Int?
@@ -11,9 +11,12 @@ struct HostRules: IdentitySource {
     private let rules: [Pattern: Identity]
     /// What can match no host. A rule that was mistyped must not pass for none.
     private let malformed: [String]
+    /// What names a host that another one names, in another spelling.
+    private let repeated: [String]
 
     init(_ rules: [String: Identity]) {
         malformed = rules.keys.filter { !Self.isWellFormed(Self.pattern($0)) }.sorted()
+        repeated = Dictionary(grouping: rules.keys, by: Self.pattern).values.filter { $0.count > 1 }.joined().sorted()
         self.rules = Dictionary(rules.map { (Self.pattern($0.key), $0.value) }) { first, _ in first }
     }
 
@@ -21,11 +24,34 @@ struct HostRules: IdentitySource {
         guard malformed.isEmpty else {
             throw MTLSError(
                 .tlsOptionsInvalid, phase: .identity, fault: .caller,
-                "these rules of Identity.perHost name no host: \(malformed.map { "\"\($0)\"" }.joined(separator: ", "))",
+                "these rules of Identity.perHost name no host: \(Self.list(malformed))",
                 advice: "write api.example, *.example or an address, perhaps with :port")
+        }
+        guard repeated.isEmpty else {
+            throw MTLSError(
+                .tlsOptionsInvalid, phase: .identity, fault: .caller,
+                "these rules of Identity.perHost name the same host: \(Self.list(repeated))",
+                advice: "leave one of them")
         }
         return try await rule(for: endpoint)?.candidates(for: endpoint) ?? []
     }
+
+    /// A host that has a rule is named, by whatever it was reached.
+    func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity] {
+        try await candidates(for: endpoint)
+    }
+
+    func reload() async throws {
+        try await Identity.reload(rules.values)
+    }
+
+    func observe(_ body: @escaping @Sendable (IdentityNews) -> Void) -> [Observation] {
+        rules.values.flatMap { $0.observe(body) }
+    }
+
+    var current: [ClientIdentity] { rules.values.flatMap(\.current) }
+
+    private static func list(_ rules: [String]) -> String { rules.map { "\"\($0)\"" }.joined(separator: ", ") }
 
     /// A host or an address, or a host behind `*.`, with a port that exists.
     private static func isWellFormed(_ pattern: Pattern) -> Bool {

@@ -1,6 +1,7 @@
 import SecretMemory
 
-/// Identities in files. They are read when they are first wanted, once; what keeps them from being used is an
+/// Identities in files. They are read when they are first wanted, and again when they have changed: see
+/// ``Identity/reload()``. What keeps them from being used is an
 /// ``MTLSError`` that names the file: among others, a certificate that is not valid on that day.
 extension Identity {
     /// A certificate chain and a key in files, which may be one and the same.
@@ -80,7 +81,7 @@ extension Identity {
         loading(SingleFileIdentity(path: path, passphrase: passphrase, policy: keyFile))
     }
 
-    private static func loading(_ identity: some FileIdentity) -> Identity { Identity(LoadedIdentity(identity)) }
+    private static func loading(_ identity: some FileIdentity) -> Identity { Identity(identity.rotating()) }
 }
 
 extension IdentityPlace {

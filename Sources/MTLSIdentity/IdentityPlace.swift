@@ -46,15 +46,16 @@ protocol FileIdentity: Sendable {
     func load() async throws -> ClientIdentity
 }
 
-/// A ``FileIdentity`` that is loaded when it is first wanted.
-struct LoadedIdentity: IdentitySource {
-    private let loaded: AsyncOnce<ClientIdentity>
-
-    init(_ identity: some FileIdentity) {
-        loaded = AsyncOnce { try await identity.load() }
+extension FileIdentity {
+    /// An identity that is loaded when it is first wanted, and anew when its files change.
+    func rotating(pace: RotatingIdentity.Pace? = nil) -> RotatingIdentity {
+        guard paths.isEmpty else {
+            return RotatingIdentity(files: Set(paths).sorted(), pace: pace) { _ in [try await load()] }
+        }
+        // Bytes do not change, and are let go of when they were read.
+        let once = AsyncOnce { [try await load()] }
+        return RotatingIdentity(files: []) { _ in try await once.value() }
     }
-
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
 }
 
 extension IdentityPlace {

@@ -11,11 +11,28 @@ public protocol IdentitySource: Sendable {
     ///
     /// - Throws: What keeps an identity from being had. The connection is then not made.
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity]
+
+    /// Likewise, for an origin that somebody named. A source without a rule for the host, which is what there is unless
+    /// this is implemented, has none for an origin that only a redirect has named.
+    func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity]
+
+    /// Loads the identities anew, where they are loaded and kept: see ``Identity/reload()``.
+    func reload() async throws
+}
+
+extension IdentitySource {
+    /// None for what a redirect leads to, else what ``candidates(for:)`` answers.
+    public func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity] {
+        reachedBy == .caller ? try await candidates(for: endpoint) : []
+    }
+
+    /// Does nothing.
+    public func reload() async throws {}
 }
 
 /// How a client identity is obtained: from files, from a token, or from a source of one's own.
 public struct Identity: IdentitySource {
-    private let source: any IdentitySource
+    let source: any IdentitySource
 
     /// Wraps a source of one's own.
     public init(_ source: some IdentitySource) {
@@ -25,6 +42,11 @@ public struct Identity: IdentitySource {
     /// The identities of the source behind.
     public func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] {
         try await source.candidates(for: endpoint)
+    }
+
+    /// The identities of the source behind.
+    public func candidates(for endpoint: Endpoint, reachedBy: ReachedBy) async throws -> [ClientIdentity] {
+        try await source.candidates(for: endpoint, reachedBy: reachedBy)
     }
 
     /// A key in a PKCS#11 token, with its certificate.
@@ -44,7 +66,7 @@ public struct Identity: IdentitySource {
         sessions: Int? = nil, keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
     ) -> Identity {
         Identity(
-            TokenIdentity(
+            TokenIdentity.source(
                 uri,
                 TokenIdentityOptions(
                     certificate: certificate, pin: pin, module: module, sessions: sessions, retention: keepingPIN,
@@ -52,7 +74,7 @@ public struct Identity: IdentitySource {
     }
 
     /// All the keys in a PKCS#11 token that have a certificate for clients, valid today. Which one is shown, the server's
-    /// certificate request decides, by the issuers and schemes that it accepts.
+    /// certificate request decides, as for ``anyOf(_:)``.
     ///
     /// - Parameters: As for ``token(_:pin:certificate:module:sessions:keepingPIN:allowingModulePath:)``; the URI may match
     ///   many.
@@ -61,7 +83,7 @@ public struct Identity: IdentitySource {
         keepingPIN: PINRetention = .askEachLogin, allowingModulePath: Bool = false
     ) -> Identity {
         Identity(
-            TokenIdentity(
+            TokenIdentity.source(
                 uri,
                 TokenIdentityOptions(
                     pin: pin, module: module, sessions: sessions, retention: keepingPIN,
@@ -83,7 +105,8 @@ public struct Identity: IdentitySource {
     /// An identity for each host that a rule names, and none for others.
     ///
     /// - Parameter rules: By host: `api.example`, or `*.example` for any one label in its place, with or without a
-    ///   `:port`; IPv6 addresses with a port stand in brackets. An exact host goes before a wildcard, a rule with a port before one without.
+    ///   `:port`; IPv6 addresses with a port stand in brackets. An exact host goes before a wildcard, a rule with a port
+    ///   before one without.
     public static func perHost(_ rules: [String: Identity]) -> Identity {
         Identity(HostRules(rules))
     }

@@ -43,7 +43,7 @@ extension Identity {
     /// A key that lives elsewhere, with its certificate chain in a PEM file.
     public static func signing(_ key: some SigningKey, certificate path: String) -> Identity {
         Identity(
-            SigningIdentity {
+            signingIdentity(files: [path]) {
                 let chain = try await BlockingWork.run { try IdentityFile.chain(path) }
                 return (chain, key)
             })
@@ -51,29 +51,27 @@ extension Identity {
 
     /// A key that lives elsewhere, with its certificate chain, the leaf first.
     public static func signing(_ key: some SigningKey, chain: [Certificate]) -> Identity {
-        Identity(SigningIdentity { (chain, key) })
+        Identity(signingIdentity(files: []) { (chain, key) })
     }
 }
 
-private struct SigningIdentity: IdentitySource {
-    private let loaded: AsyncOnce<ClientIdentity>
-
-    init(_ make: @escaping @Sendable () async throws -> ([Certificate], any SigningKey)) {
-        loaded = AsyncOnce {
-            let (chain, key) = try await make()
-            guard let leaf = chain.first, leaf.publicKey == key.publicKey else {
-                throw MTLSError(
-                    .keyMismatch, phase: .identity, fault: .caller,
-                    "the signing key does not belong to the certificate \"\(chain.first?.subject ?? "")\"")
-            }
-            let signer = RemoteSigner(key: key, subject: leaf.subject)
-            return ClientIdentity(
+private func signingIdentity(
+    files: [String], _ make: @escaping @Sendable () async throws -> ([Certificate], any SigningKey)
+) -> RotatingIdentity {
+    RotatingIdentity(files: files) { _ in
+        let (chain, key) = try await make()
+        guard let leaf = chain.first, leaf.publicKey == key.publicKey else {
+            throw MTLSError(
+                .keyMismatch, phase: .identity, fault: .caller,
+                "the signing key does not belong to the certificate \"\(chain.first?.subject ?? "")\"")
+        }
+        let signer = RemoteSigner(key: key, subject: leaf.subject)
+        return [
+            ClientIdentity(
                 certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: "a signing key",
                 isInToken: true)
-        }
+        ]
     }
-
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { [try await loaded.value()] }
 }
 
 /// Lets a handshake wait for a ``SigningKey``, on a thread of a lane that the key has for itself.

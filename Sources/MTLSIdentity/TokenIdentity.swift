@@ -18,28 +18,28 @@ struct TokenIdentityOptions: Sendable {
     var wantsAll = false
 }
 
-/// An identity whose key is in a token, found when it is first wanted.
+/// An identity whose key is in a token, found when it is first wanted, and anew when that is demanded or the file of its
+/// certificate changes.
 ///
 /// Finding it asks for no PIN as long as its certificate is public, as certificates are: the key itself is looked for
 /// when it signs, after the login.
-struct TokenIdentity: IdentitySource {
-    private let loaded: AsyncOnce<[ClientIdentity]>
-
-    init(_ text: String, _ options: TokenIdentityOptions) {
+enum TokenIdentity {
+    static func source(_ text: String, _ options: TokenIdentityOptions) -> RotatingIdentity {
         // Not the text: it may hold a PIN.
         let uri = Result { () throws(PKCS11Error) in try PKCS11URI(text) }
-        loaded = AsyncOnce {
+        let file = options.certificate.flatMap { PKCS11URI.isURI($0) ? nil : $0 }
+        return RotatingIdentity(files: file.map { [$0] } ?? []) { occasion in
             do {
-                return try await Self.load(try uri.get(), options)
+                return try await load(try uri.get(), options, occasion)
             } catch let error as PKCS11Error {
                 throw MTLSError.token(error, phase: .identity)
             }
         }
     }
 
-    func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { try await loaded.value() }
-
-    private static func load(_ uri: PKCS11URI, _ options: TokenIdentityOptions) async throws -> [ClientIdentity] {
+    private static func load(
+        _ uri: PKCS11URI, _ options: TokenIdentityOptions, _ occasion: RotatingIdentity.Occasion
+    ) async throws -> [ClientIdentity] {
         guard uri.modulePath == nil || options.allowsModulePath else {
             throw MTLSError(
                 .tokenURIInvalid, phase: .identity, fault: .caller,
@@ -57,21 +57,28 @@ struct TokenIdentity: IdentitySource {
                 try await CertificateSearch.credentials(
                     uri, certificate: options.certificate, token: token, pin: pin, module: options.module)
             ]
-        return try found.map { chain, selector in
+        // A key that is not there must not take the place of one that is. When nobody asks for it, that is no reason to
+        // ask for a PIN.
+        let confirms = occasion == .demanded || occasion == .changed && token.isLoggedIn
+        var identities: [ClientIdentity] = []
+        for (chain, selector) in found {
             guard let leaf = chain.first else { throw PKCS11Error(.objectNotFound, "there is no certificate") }
             let signer = TokenSigner(
                 key: TokenKey(token, selector, pin: pin), publicKey: leaf.publicKey, subject: leaf.subject,
                 mechanisms: usable, kept: pin)
+            if confirms { try await signer.confirmKey() }
             do {
-                return ClientIdentity(
-                    certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: uri.formatted,
-                    isInToken: true)
+                identities.append(
+                    ClientIdentity(
+                        certifiedKey: try CertifiedKey(chain: chain, key: .external(signer)), source: uri.formatted,
+                        isInToken: true))
             } catch {
                 throw MTLSError(
                     .identityMalformed, phase: .identity, fault: .token,
                     "the certificate of \(uri.formatted) cannot be used: \(error)", underlying: error)
             }
         }
+        return identities
     }
 }
 

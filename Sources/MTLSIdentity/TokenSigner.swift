@@ -53,6 +53,11 @@ final class TokenSigner: ExternalSigner {
         }
     }
 
+    /// Looks for the key, which may ask for the PIN, and whether it is the certificate's, as far as the token shows.
+    func confirmKey() async throws {
+        try await key.token.lane.run { () throws(PKCS11Error) in Result { try self.checkKey() } }.get()
+    }
+
     private func sign(_ digest: [UInt8], _ scheme: SignatureScheme) throws -> [UInt8] {
         switch try required(scheme) {
         case .rsaRaw:

@@ -21,6 +21,11 @@ public final class MTLSServer: Sendable {
         case required
         /// A certificate; without one, or with a bad one, requests are answered and ``ServerClient/authorized`` is false.
         case requested
+        /// Nothing in the handshake; a certificate when a connection's first request has come, before it is answered: by
+        /// post-handshake authentication under TLS 1.3, by renegotiation under TLS 1.2. Without one, or with a bad one,
+        /// or where the client does not offer to be asked under TLS 1.3, requests are answered and
+        /// ``ServerClient/authorized`` is false. A client that declines to renegotiate is cut off.
+        case requestedAfterHandshake
         /// Nothing.
         case ignored
     }
@@ -70,6 +75,7 @@ public final class MTLSServer: Sendable {
                         policy.judge(chain, verdict)
                     }
                     configuration.clientCertificate = policy.demand
+                    configuration.authenticatesLater = clients == .requestedAfterHandshake
                     configuration.choose = { _ in key }
                     configuration.handshakeTimeout = .seconds(30)
                     let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
@@ -197,7 +203,7 @@ struct ClientPolicy: Sendable {
         switch clients {
         case .required: .required
         case .requested: .requested
-        case .ignored: .ignored
+        case .ignored, .requestedAfterHandshake: .ignored
         }
     }
 

@@ -64,7 +64,13 @@ final class ServerHandler: ChannelInboundHandler {
         guard !isAnswering, !waiting.isEmpty else { return }
         let (head, body) = waiting.removeFirst()
         isAnswering = true
-        answer(head, body, context)
+        guard clients == .requestedAfterHandshake, count == 0 else { return answer(head, body, context) }
+        tls.requestCertificate(.requested).assumeIsolated().whenComplete { result in
+            // A failure has closed the connection.
+            guard case .success(let summary) = result else { return }
+            self.summary = summary
+            self.answer(head, body, context)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -65,6 +65,9 @@ package final class Token: @unchecked Sendable {  // safe: constants, but for kn
     /// Whether the token signs only after a login.
     package var wantsLogin: Bool { info.flags.isSuperset(of: [.loginRequired, .userPINInitialized]) }
 
+    /// Whether a login has succeeded since the token was found, as far as this process knows.
+    package var isLoggedIn: Bool { login.isDone(in: sessions.generation) }
+
     /// Forgets which PINs the token has refused, and lets the next one be tried though few tries are left, because
     /// somebody says that it is right now. It waits for a login that is in progress.
     package func clearLatch() { login.clearLatch() }

@@ -10,6 +10,8 @@ struct ConnectionPlan {
     var trustsAnything: Bool
     let transport: TransportPlan
     let proxy: ProxyPlan
+    /// Where the secrets of the connections go.
+    var keyLog: String?
 
     init(_ options: ConnectionOptions, transport: TransportPlan, proxy: ProxyPlan) throws(UsageError) {
         self.transport = transport
@@ -17,6 +19,8 @@ struct ConnectionPlan {
         routes = try Routes(resolve: options.resolve, connectTo: options.connectTo)
         anchors = options.cacert
         trustsAnything = options.insecure
+        tls.allowsRenegotiation = options.renegotiate
+        keyLog = options.keyLog
         tls.minimumVersion = options.tls13 ? .v1_3 : .v1_2
         tls.maximumVersion = try Self.version(options.tlsMax)
         if options.noSessionID { tls.resumption = .off }

@@ -23,7 +23,9 @@ enum ExitStatus {
         case .connectFailed, .queueFull: 7
         case .responseMalformed: 8
         case .responseTruncated: 18
-        case .connectionInsecure, .handshakeFailed: 35
+        case .connectionInsecure, .handshakeFailed, .versionUnsupported, .serverNameUnknown,
+            .applicationProtocolUnsupported:
+            35
         // Under TLS 1.3 the server's verdict on our certificate comes when the handshake is over.
         case .clientCertificateRejected, .clientCertificateRequired:
             ((error.underlying as? MTLSError) ?? error).phase == .handshake ? 35 : 56
@@ -31,7 +33,7 @@ enum ExitStatus {
         case .invariantViolated: internalError
         case .responseEmpty: 52
         case .connectionLost: error.phase == .request ? 55 : 56
-        case .tlsFailed: 56
+        case .tlsFailed, .renegotiationDeclined: 56
         case .responseTooLarge: 63
         case .trustUnreadable: 77
         default: of(family: error)

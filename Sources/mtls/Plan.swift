@@ -26,7 +26,7 @@ struct Plan {
     let pin: SecretSource?
     let passphrase: SecretSource?
     let module: String?
-    let connection: ConnectionPlan
+    var connection: ConnectionPlan
 
     /// - Parameters:
     ///   - dataKinds: In which order the data options stood.

@@ -42,7 +42,7 @@ struct RequestCommand: AsyncParsableCommand {
 
     private func status(_ console: Console) async throws -> Int32 {
         let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
-        let plan = try Plan(options, dataKinds: Arguments.dataKinds(in: arguments), exists: Files.exists)
+        var plan = try Plan(options, dataKinds: Arguments.dataKinds(in: arguments), exists: Files.exists)
         var format = plan.writeOut
         if let text = format, text.hasPrefix("@") {
             format = String(decoding: try Files.read(String(text.dropFirst())), as: UTF8.self)
@@ -57,6 +57,16 @@ struct RequestCommand: AsyncParsableCommand {
         }
         let proxy = plan.connection.proxy
         for warning in proxy.warnings { console.warn(warning) }
+
+        if let path = plan.connection.keyLog {
+            do {
+                plan.connection.tls.keyLog = try .file(path)
+            } catch {
+                console.error(ExitStatus.of(error), ErrorText.line(error))
+                return ExitStatus.of(error)
+            }
+            console.warn("--key-log: whoever has \(path) can read everything that is sent and received")
+        }
 
         let journal = Journal(isVerbose: plan.isVerbose, isVerified: !plan.connection.trustsAnything)
         let identity = Identity(

@@ -176,6 +176,16 @@ struct ConnectionOptions: ParsableArguments {
         help: "Resume no TLS session: each connection makes a full handshake, with a signature by the client's key.")
     var noSessionID = false
 
+    @Flag(name: .long, help: "Let the server renegotiate under TLS 1.2, securely, to ask for a client certificate.")
+    var renegotiate = false
+
+    @Option(
+        name: .long, parsing: .unconditional,
+        help: ArgumentHelp(
+            "Append the secrets of the TLS connections to a file, for Wireshark. Whoever has it can read everything.",
+            valueName: "file"))
+    var keyLog: String?
+
     @Option(
         name: .long, parsing: .unconditional,
         help: ArgumentHelp("How long connecting, and then the handshake, may take.", valueName: "seconds"))

@@ -100,6 +100,7 @@ struct Transfer: Sendable {
             journal.note([Verbose.star("Re-using connection #\(connection.id), request \(connection.requestCount)")])
         }
         journal.requestSent()
+        journal.note(Verbose.laterLines(connection.handshake))
         journal.note(Verbose.lines(response.head, version: connection.version))
     }
 

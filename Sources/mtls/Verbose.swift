@@ -35,6 +35,12 @@ enum Verbose {
         return lines.map(star)
     }
 
+    /// What there is to say of it when the server has asked for a certificate since.
+    static func laterLines(_ handshake: HandshakeSummary?) -> [String] {
+        guard let handshake, handshake.isAuthenticatedLater, let client = handshake.clientCertificate else { return [] }
+        return [star("Client certificate shown after the handshake: \(client.subject)")]
+    }
+
     static func star(_ text: String) -> String { "* \(Printable.escape(text))" }
 
     /// The request's lines.

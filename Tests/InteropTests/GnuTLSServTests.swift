@@ -6,11 +6,16 @@ import Testing
 
 /// `gnutls-serv` as a web server.
 final class GnuTLSServ: Sendable {
+    private static let shared = Task { try await GnuTLSServ() }
+
+    /// One for all tests.
+    static func running() async throws -> GnuTLSServ { try await shared.value }
+
     let authority: CertificateAuthority
     private let port: LoopbackPort
     private let process: ServerProcess
 
-    init() async throws {
+    private init() async throws {
         authority = try await Parties.ready().authority
         let directory = try TemporaryDirectory()
         let issued = try authority.issue(.server(names: ["127.0.0.1"])).write(to: directory.path, name: "server")
@@ -33,23 +38,25 @@ final class GnuTLSServ: Sendable {
 }
 
 @Suite struct GnuTLSServTests {
-    @Test(arguments: [TLSVersion.v1_2, .v1_3])
-    func aTokenIdentityIsAccepted(version: TLSVersion) async throws {
-        let server = try await GnuTLSServ()
-        let client = try server.client(await Parties.ready().tokenIdentity(), version)
-        for _ in 1...2 {
-            let response = try await client.get()
-            #expect(response.status == .ok)
-            let text = try await response.text()
-            #expect(text.contains("Subject: CN=token \(KeyKind.ecdsaP256)"))
-            #expect(text.contains(version == .v1_2 ? "TLS1.2" : "TLS1.3"))
+    @Test(arguments: IdentityCase.all)
+    func anIdentityIsAccepted(_ one: IdentityCase) async throws {
+        let server = try await GnuTLSServ.running()
+        try await one.withIdentity { identity in
+            let client = try server.client(identity, one.version)
+            for _ in 1...2 {
+                let response = try await client.get()
+                #expect(response.status == .ok)
+                let text = try await response.text()
+                #expect(text.contains("Subject: CN=\(one.commonName)"))
+                #expect(text.contains(one.version == .v1_2 ? "TLS1.2" : "TLS1.3"))
+            }
+            await client.shutdown()
         }
-        await client.shutdown()
     }
 
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func anUntrustedIdentityIsReportedAsRejected(version: TLSVersion) async throws {
-        let server = try await GnuTLSServ()
+        let server = try await GnuTLSServ.running()
         let client = try server.client(Parties.stranger().identity(), version)
         let error = try await failure { try await client.get() }
         #expect(error.code == .clientCertificateRejected)
@@ -59,7 +66,7 @@ final class GnuTLSServ: Sendable {
 
     @Test(arguments: [TLSVersion.v1_2, .v1_3])
     func aMissingIdentityIsReported(version: TLSVersion) async throws {
-        let server = try await GnuTLSServ()
+        let server = try await GnuTLSServ.running()
         let client = try server.client(nil, version)
         let error = try await failure { try await client.get() }
         #expect(error.code == .clientCertificateRequired)

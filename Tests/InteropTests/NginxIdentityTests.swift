@@ -5,44 +5,20 @@ import MTLSClient
 import Testing
 
 @Suite struct NginxIdentityTests {
-    /// Where the key is.
-    enum Store: CaseIterable { case token, files }
-
-    /// One kind of key, in one place, by one version of TLS.
-    struct Case: Sendable, CustomTestStringConvertible {
-        let key: KeyKind
-        let store: Store
-        let version: TLSVersion
-        var testDescription: String { "\(key), \(store), \(version)" }
-
-        static let all = [KeyKind.rsa(bits: 2048), .ecdsaP256, .ed25519].flatMap { key in
-            Store.allCases.flatMap { store in
-                [TLSVersion.v1_2, .v1_3].map { Case(key: key, store: store, version: $0) }
-            }
-        }
-    }
-
-    @Test(arguments: Case.all)
-    func twoRequestsPassOverOneConnection(_ one: Case) async throws {
+    @Test(arguments: IdentityCase.all)
+    func twoRequestsPassOverOneConnection(_ one: IdentityCase) async throws {
         let nginx = try await Nginx.running()
-        let directory = try TemporaryDirectory()
-        let identity: Identity
-        switch one.store {
-        case .token: identity = try await Parties.ready().tokenIdentity(one.key)
-        case .files:
-            let issued = try nginx.authority.issueClient(commonName: "files \(one.key)", key: one.key)
-            let files = try issued.write(to: directory.path, name: "client")
-            identity = .pem(certificate: files.certificate, key: files.key)
+        try await one.withIdentity { identity in
+            let agent = Agent(identity: identity, trust: nginx.trust, tls: .only(one.version))
+            for number in 1...2 {
+                let response = try await agent.get(nginx.url() + "/who")
+                #expect(response.status == .ok)
+                #expect(
+                    try await response.text()
+                        == "SUCCESS CN=\(one.commonName) \(one.version.openSSLName) \(number)\n")
+            }
+            await agent.shutdown()
         }
-        let agent = Agent(identity: identity, trust: nginx.trust, tls: .only(one.version))
-        for number in 1...2 {
-            let response = try await agent.get(nginx.url() + "/who")
-            #expect(response.status == .ok)
-            #expect(
-                try await response.text() == "SUCCESS CN=\(one.store) \(one.key) \(one.version.openSSLName) \(number)\n"
-            )
-        }
-        await agent.shutdown()
     }
 
     @Test(arguments: Store.allCases)

@@ -83,12 +83,15 @@ final class Node: Sendable {
 }
 
 @Suite(.enabled(if: Node.isInstalled, "Node is not installed")) struct NodeTests {
-    @Test(arguments: [TLSVersion.v1_2, .v1_3])
-    func aTokenIdentityIsAuthorized(version: TLSVersion) async throws {
+    @Test(arguments: IdentityCase.all)
+    func anIdentityIsAuthorized(_ one: IdentityCase) async throws {
         let node = try await Node.running()
-        let client = try node.client(await Parties.ready().tokenIdentity(), tls: .only(version))
-        #expect(try await client.get("/who").text() == "true token \(KeyKind.ecdsaP256) \(version.openSSLName) null\n")
-        await client.shutdown()
+        try await one.withIdentity { identity in
+            let client = try node.client(identity, tls: .only(one.version))
+            #expect(
+                try await client.get("/who").text() == "true \(one.commonName) \(one.version.openSSLName) null\n")
+            await client.shutdown()
+        }
     }
 
     @Test func aServerThatOnlyAsksServesStrangersAndNobodies() async throws {

@@ -15,16 +15,23 @@ struct Parties: Sendable {
     /// Below it; the token has a certificate of it too.
     let department: CertificateAuthority
     private let token: SoftHSMToken
+    /// Identities for files, one of each kind: to make an RSA key takes half a second.
+    let issued: [KeyKind: IssuedIdentity]
 
-    static let kinds = [KeyKind.rsa(bits: 2048), .ecdsaP256, .ecdsaP384, .ed25519]
+    static let kinds = [
+        KeyKind.rsa(bits: 2048), .rsa(bits: 3072), .ecdsaP256, .ecdsaP384, .ecdsaP521, .ed25519,
+    ]
 
     private init() async throws {
         authority = try CertificateAuthority(commonName: "Interop Root")
         department = try authority.intermediate(commonName: "Department")
         token = try await SoftHSMToken()
+        var issued: [KeyKind: IssuedIdentity] = [:]
         for kind in Self.kinds {
+            issued[kind] = try authority.issueClient(commonName: "files \(kind)", key: kind)
             try await token.issue(by: authority, commonName: "token \(kind)", key: kind, label: Self.label(kind))
         }
+        self.issued = issued
         try await token.issue(by: department, commonName: "token department", label: "department")
     }
 

@@ -27,4 +27,26 @@ import Testing
         #expect(server.requests.first?.client.version == .v1_3)
         await client.shutdown()
     }
+
+    /// Says that a redirect has led here.
+    private struct Redirected: Connector {
+        let inner: TLSConnector
+        func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+            var context = context
+            context.reachedBy = .redirect
+            return try await inner.connect(to: endpoint, context: context)
+        }
+    }
+
+    @Test func afterARedirectAnIdentityIsShownOnlyWhereARuleNamesTheHost() async throws {
+        let world = try World()
+        let server = try await world.server(.requested)
+        let alice = try world.identity("alice")
+        for (identity, subject) in [(alice, "nobody"), (.perHost(["127.0.0.1": alice]), "CN=alice")] {
+            let inner = TLSConnector(identity: identity, trust: world.trust)
+            let client = try Client(server.url, connector: Redirected(inner: inner))
+            #expect(try await client.get().body.text(upTo: .kibibytes(1)) == subject)
+            await client.shutdown()
+        }
+    }
 }

@@ -276,6 +276,15 @@ import Testing
         #expect(try pool.retire(2) == "")
     }
 
+    @Test func whoWaitsForARetiredConnectionGetsANewOne() throws {
+        var pool = try PoolHarness { $0.connectionLimit = 1 }
+        try pool.occupy(1)
+        _ = pool.lease(2)
+        #expect(try pool.retire(1) == "")
+        #expect(try pool.kept(1) == "close 1, open 2")
+        #expect(try pool.connected(2) == "run 2 on 2")
+    }
+
     @Test func aRetiredAttemptIsReplaced() throws {
         var pool = try PoolHarness()
         _ = pool.lease(1)

@@ -81,4 +81,55 @@ import Testing
         #expect(try await rule("::1", 443, among: "::1:443") == nil)
         #expect(try await rule("::1:443", 1, among: "::1:443") == "::1:443")
     }
+
+    @Test func twoRulesForOneHostAreAnErrorAndNotAGuess() async throws {
+        let error = await #expect(throws: MTLSError.self) {
+            try await rule("b.example", among: "API.example", "api.example", "b.example")
+        }
+        #expect(error?.code == .tlsOptionsInvalid)
+        #expect(error?.message.contains("\"API.example\", \"api.example\"") == true)
+    }
+
+    // MARK: Redirects
+
+    private func reached(_ host: String, _ reachedBy: ReachedBy, _ identity: Identity) async throws -> Int {
+        try await identity.candidates(for: Endpoint(host, 443), reachedBy: reachedBy).count
+    }
+
+    @Test func whatARedirectNamesGetsAnIdentityOnlyFromARuleForItsHost() async throws {
+        let issued = try CertificateAuthority(commonName: "Root").issueClient(commonName: "alice")
+        let alice = Identity.pem(certificate: issued.certificatePEM, key: try issued.key())
+        #expect(try await reached("a.example", .caller, alice) == 1)
+        #expect(try await reached("a.example", .redirect, alice) == 0)
+        let resolving = Identity.resolving { try await alice.candidates(for: $0) }
+        #expect(try await reached("a.example", .redirect, resolving) == 0)
+
+        let ruled = Identity.perHost(["*.example": alice])
+        #expect(try await reached("a.example", .redirect, ruled) == 1)
+        #expect(try await reached("a.other", .redirect, ruled) == 0)
+        #expect(try await reached("a.example", .redirect, ruled.observed { _ in }) == 1)
+        #expect(try await reached("a.example", .redirect, .perHost(["b.example": alice])) == 0)
+    }
+
+    @Test func ofSeveralIdentitiesARedirectGetsThoseThatHaveARule() async throws {
+        let authority = try CertificateAuthority(commonName: "Root")
+        let (alice, bob) = (
+            try authority.issueClient(commonName: "alice"), try authority.issueClient(commonName: "bob")
+        )
+        let both = Identity.anyOf([
+            .pem(certificate: alice.certificatePEM, key: try alice.key()),
+            .perHost(["a.example": .pem(certificate: bob.certificatePEM, key: try bob.key())]),
+        ])
+        #expect(try await reached("a.example", .caller, both) == 2)
+        #expect(try await reached("b.example", .caller, both) == 1)
+        let found = try await both.candidates(for: Endpoint("a.example", 443), reachedBy: .redirect)
+        #expect(found.map(\.subject) == ["CN=bob"])
+    }
+
+    @Test func aFaultyRuleIsAnErrorAfterARedirectToo() async throws {
+        let error = await #expect(throws: MTLSError.self) {
+            try await reached("a.example", .redirect, .perHost(["https://x": .resolving { _ in [] }]))
+        }
+        #expect(error?.code == .tlsOptionsInvalid)
+    }
 }

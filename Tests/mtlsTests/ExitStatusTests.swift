@@ -13,7 +13,8 @@ struct ExitStatusTests {
         (.connectFailed, .connect, 7), (.responseTruncated, .response, 18), (.responseMalformed, .response, 8),
         (.handshakeFailed, .handshake, 35), (.responseEmpty, .response, 52), (.connectionLost, .request, 55),
         (.connectionLost, .response, 56), (.tlsFailed, .response, 56), (.trustUnreadable, .trust, 77),
-        (.requestInvalid, .prepare, 2),
+        (.requestInvalid, .prepare, 2), (.versionUnsupported, .handshake, 35), (.serverNameUnknown, .handshake, 35),
+        (.applicationProtocolUnsupported, .handshake, 35), (.renegotiationDeclined, .response, 56),
     ])
     func eachFailureHasTheCodeThatCurlGivesIt(_ code: MTLSError.Code, _ phase: MTLSError.Phase, _ expected: Int) {
         #expect(Int(status(code, phase)) == expected)
@@ -30,7 +31,8 @@ struct ExitStatusTests {
     @Test(arguments: [
         MTLSError.Code.identityFileUnreadable, .identityMalformed, .identityUnsupported, .notAKey, .keyFileUnsafe,
         .identityExpired, .identityNotYetValid, .passphraseMissing, .passphraseIncorrect,
-        .keyMismatch, .identityUnusable, .tokenURIInvalid, .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
+        .keyMismatch, .identityUnusable, .identityAmbiguous, .identityPurpose, .tokenURIInvalid,
+        .tokenModuleUnavailable, .tokenNotFound, .tokenAmbiguous,
         .tokenObjectNotFound, .pinMissing, .pinIncorrect, .pinLocked, .tokenRemoved, .tokenFailed, .signatureInvalid,
         .mechanismMissing,
     ])

@@ -19,6 +19,13 @@ struct PlanTests {
         #expect(try plan("u", "-d", "x", "-XPUT").method == .put)
     }
 
+    @Test func renegotiationAndKeyLogTakeAnOptionEach() throws {
+        let plain = try plan("u").connection
+        #expect(!plain.tls.allowsRenegotiation && plain.keyLog == nil)
+        let asked = try plan("u", "--renegotiate", "--key-log", "keys").connection
+        #expect(asked.tls.allowsRenegotiation && asked.keyLog == "keys")
+    }
+
     @Test func dataIsAForm() throws {
         #expect(try plan("u", "-dx").defaultFields[.contentType] == "application/x-www-form-urlencoded")
         #expect(try plan("u").defaultFields[.contentType] == nil)

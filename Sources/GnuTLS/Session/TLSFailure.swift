@@ -21,6 +21,8 @@ package struct TLSFailure: Error, Sendable {
         case notTLS(String)
         /// The peer sends and sends, and none of it is of use.
         case flood
+        /// What the peer wished for after the handshake is not done.
+        case laterExchange(LaterExchangeProblem)
         /// GnuTLS found something else.
         case gnutls(GnuTLSError)
     }
@@ -30,15 +32,23 @@ package struct TLSFailure: Error, Sendable {
     package init(_ kind: Kind) { self.kind = kind }
 }
 
+/// Why another exchange of handshake messages, after the first, is not made.
+package enum LaterExchangeProblem: Sendable, Equatable {
+    /// The peer has wished for more than ``TLSSession/laterExchangeLimit``.
+    case tooMany
+    /// HTTP/2 forbids it (RFC 8740 §3, RFC 9113 §9.2.1).
+    case forbiddenByHTTP2
+    /// We have said close_notify and can send nothing any more.
+    case outputClosed
+    /// In renegotiation the peer showed another certificate than before, or none by resuming a session.
+    case peerChanged
+    /// The peer sent data of the application in the middle of it.
+    case dataMeanwhile
+}
+
 /// An alert (RFC 8446 §6).
 package struct TLSAlert: Sendable, Hashable {
     package let number: UInt8
     /// As GnuTLS names it.
     package let name: String
-
-    /// Whether the alert is one that a server sends when it does not accept the client's certificate or misses it.
-    package var concernsCertificate: Bool {
-        // bad_certificate … unknown_ca, access_denied, certificate_required
-        (41...49).contains(number) && number != 47 || number == 116
-    }
 }

@@ -21,16 +21,23 @@ package struct TLSOptions: Sendable, Hashable {
     package var priority: String?
     /// Whether sessions are resumed: a client then takes tickets, a server gives them.
     package var resumesSessions: Bool
+    /// Whether the peer may have the TLS 1.2 handshake made again.
+    package var allowsRenegotiation: Bool
+    /// Gets the secrets.
+    package var keyLog: KeyLog?
 
     package init(
         minimumVersion: TLSVersion = .v1_2, maximumVersion: TLSVersion = .v1_3, applicationProtocols: [String] = [],
-        priority: String? = nil, resumesSessions: Bool = false
+        priority: String? = nil, resumesSessions: Bool = false, allowsRenegotiation: Bool = false,
+        keyLog: KeyLog? = nil
     ) {
         self.minimumVersion = minimumVersion
         self.maximumVersion = maximumVersion
         self.applicationProtocols = applicationProtocols
         self.priority = priority
         self.resumesSessions = resumesSessions
+        self.allowsRenegotiation = allowsRenegotiation
+        self.keyLog = keyLog
     }
 
     /// Appended to the system's own string, so that a system-wide policy stays in force.
@@ -38,6 +45,8 @@ package struct TLSOptions: Sendable, Hashable {
         var parts = ["-VERS-ALL"]
         if maximumVersion >= .v1_3 { parts.append("+VERS-TLS1.3") }
         if minimumVersion <= .v1_2 { parts.append("+VERS-TLS1.2") }
+        // With a ticket on offer the second handshake of GnuTLS 3.7.9 fails ("unexpected TLS packet").
+        if allowsRenegotiation { parts.append("%NO_TICKETS_TLS12") }
         if let priority { parts.append(priority) }
         return parts.joined(separator: ":")
     }

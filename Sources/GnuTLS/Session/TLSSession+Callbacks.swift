@@ -42,6 +42,10 @@ extension TLSSession {
     /// Answers GnuTLS's question whether the peer's certificate is good. Until there is a verdict the handshake pauses.
     private func judge() -> Int32 {
         if isDowngraded { return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER }
+        if let formerPeer, peerChain.first != formerPeer {
+            failure = failure ?? TLSFailure(.laterExchange(.peerChanged))
+            return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
+        }
         switch verdict {
         case .accepted:
             return 0
@@ -72,6 +76,8 @@ extension TLSSession {
     ) -> Int32 {
         do {
             guard let certified = try choose?(request) else {
+                // The offer to authenticate later was made for somebody.
+                if activity == .authentication, context.role == .client { throw TLSFailure(.certificateNotSent) }
                 count.pointee = 0
                 return 0
             }
@@ -83,15 +89,18 @@ extension TLSSession {
             certificates.pointee = certified.entries.baseAddress
             count.pointee = UInt32(certified.chain.count)
             return 0
+        } catch let notSent as TLSFailure {
+            failure = failure ?? notSent
         } catch {
             failure = failure ?? TLSFailure(.choice(error))
-            return -1
         }
+        return -1
     }
 
-    /// A key handle of this session's own: it carries the session to the sign callbacks.
+    /// A key handle of this session's own: it carries the session to the sign callbacks. One for each signer, since GnuTLS
+    /// remembers what kind of key it is.
     private func importExternal(_ signer: any ExternalSigner) throws(GnuTLSError) -> gnutls_privkey_t {
-        if let externalKey { return externalKey }
+        if let known = externalKeys[ObjectIdentifier(signer)] { return known }
         var key: gnutls_privkey_t?
         let made = gnutls_privkey_init(&key)
         guard let key else { throw GnuTLSError(code: made, operation: "gnutls_privkey_init") }
@@ -112,7 +121,7 @@ extension TLSSession {
             gnutls_privkey_deinit(key)
             throw GnuTLSError(code: result, operation: "gnutls_privkey_import_ext4")
         }
-        externalKey = key
+        externalKeys[ObjectIdentifier(signer)] = key
         return key
     }
 

@@ -9,14 +9,19 @@ extension TLSSession {
         case dry
         /// The peer said close_notify: it sends no more.
         case closed
+        /// The peer wants another handshake, or a certificate: step until that is done, then read on.
+        case stepWanted
     }
 
     /// Whether a read may find something.
-    package var hasInput: Bool { transport.hasInput || gnutls_record_check_pending(handle) > 0 }
+    package var hasInput: Bool {
+        transport.hasInput || gnutls_record_check_pending(handle) > 0 || !heldData.isEmpty
+    }
 
     /// Decrypts at most one record into `buffer`. What does not fit stays here for the next read.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
         if let failure { throw failure }
+        if !heldData.isEmpty { return .bytes(takeHeldData(into: buffer)) }
         while true {
             // An attempt to read costs GnuTLS an allocation of 16 KiB, also when it finds nothing.
             guard hasInput else { return .dry }
@@ -35,7 +40,11 @@ extension TLSSession {
                 if ranDry { return .dry }
             case GNUTLS_E_REHANDSHAKE:
                 try checkPatience()
-                gnutls_alert_send(handle, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION)
+                if try answersRenegotiation() { return .stepWanted }
+            case GNUTLS_E_REAUTH_REQUEST:
+                try checkPatience()
+                try beginAnswer(by: .authentication)
+                return .stepWanted
             case GNUTLS_E_WARNING_ALERT_RECEIVED:
                 try checkPatience()
             case let code:

@@ -34,6 +34,18 @@ package final class TLSSession {
     let handle: gnutls_session_t
     /// Not retained by GnuTLS: this reference keeps it alive.
     let transport: any TLSTransport
+    /// Which exchange of messages ``step(mayBlock:)`` drives.
+    var activity = Activity.handshake
+    /// Whether the first handshake is complete on this side.
+    package internal(set) var isEstablished = false
+    /// How often the peer had us begin another exchange.
+    var laterExchanges = 0
+    /// Data of the application that came in the middle of one.
+    var heldData: [UInt8] = []
+    /// In renegotiation, the certificate that the peer had shown before.
+    var formerPeer: [UInt8]?
+    /// Whether the peer wished for renegotiation and was told no.
+    package internal(set) var hasDeclinedRenegotiation = false
 
     /// Chooses the certificate to show; nil shows none. Called at most once a handshake, before or after the verdict
     /// (TLS 1.3 before, TLS 1.2 after), and must not block.
@@ -45,7 +57,7 @@ package final class TLSSession {
     var verdict = Verdict.none
     /// What ``choose`` answered.
     package internal(set) var chosen: CertifiedKey?
-    var externalKey: gnutls_privkey_t?
+    var externalKeys: [ObjectIdentifier: gnutls_privkey_t] = [:]
     /// Whether the step in progress may wait for a signature.
     var stepMayBlock = false
     var ranDry = false
@@ -68,11 +80,14 @@ package final class TLSSession {
     /// - Parameters:
     ///   - serverName: The name for the SNI extension in the client's role; IP addresses are not sent (RFC 6066 §3).
     ///   - clientCertificate: In the server's role, whether a client certificate is asked for.
+    ///   - authenticatesLater: Whether post-handshake authentication is offered, or in the server's role possible
+    ///     (RFC 8446 §4.6.2).
     package init(
         context: TLSContext, transport: any TLSTransport, serverName: String? = nil,
-        clientCertificate: ClientCertificateDemand = .ignored
+        clientCertificate: ClientCertificateDemand = .ignored, authenticatesLater: Bool = false
     ) throws(GnuTLSError) {
         var flags = GNUTLS_NONBLOCK.rawFlag | GNUTLS_NO_SIGNAL.rawFlag
+        if authenticatesLater { flags |= GNUTLS_POST_HANDSHAKE_AUTH.rawFlag }
         switch context.role {
         // Without FORCE_CLIENT_CERT some combinations (Ed25519 under TLS 1.2) silently send no certificate.
         case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag
@@ -90,8 +105,8 @@ package final class TLSSession {
         try check(
             gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(context.credentials)),
             "gnutls_credentials_set")
-        // Otherwise the environment's SSLKEYLOGFILE would have GnuTLS write down every secret.
-        gnutls_session_set_keylog_function(session, nil)
+        // Also without one: otherwise the environment's SSLKEYLOGFILE would have GnuTLS write down every secret.
+        gnutls_session_set_keylog_function(session, context.options.keyLog == nil ? nil : writeKeyLog)
         if context.role == .server {
             gnutls_certificate_server_set_request(session, clientCertificate.request)
         } else if let serverName, case .dns(let name) = ServerName(serverName) {
@@ -106,7 +121,7 @@ package final class TLSSession {
 
     deinit {
         gnutls_deinit(handle)
-        if let externalKey { gnutls_privkey_deinit(externalKey) }
+        for key in externalKeys.values { gnutls_privkey_deinit(key) }
     }
 
     private func offerProtocols() throws(GnuTLSError) {
@@ -135,20 +150,24 @@ package final class TLSSession {
         defer { stepMayBlock = false }
         while true {
             ranDry = false
-            let result = gnutls_handshake(handle)
+            let result = activity == .authentication ? gnutls_reauth(handle, 0) : gnutls_handshake(handle)
             if let failure { throw abandon(failure, result) }
             switch result {
             case GNUTLS_E_SUCCESS:
                 try checkOutcome()
                 keepSessionOfTLS12()
                 fruitlessBytes = 0
+                isEstablished = true
                 return .done
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
                 try checkPatience()
                 if ranDry { return .needsInput }
-            case GNUTLS_E_WARNING_ALERT_RECEIVED, GNUTLS_E_GOT_APPLICATION_DATA:
+            case GNUTLS_E_WARNING_ALERT_RECEIVED:
                 try checkPatience()
+                try checkWarning()
+            case GNUTLS_E_GOT_APPLICATION_DATA:
+                try holdData()
             default:
                 throw abandon(TLSFailure(describe(result)), result)
             }
@@ -180,6 +199,9 @@ package final class TLSSession {
             let code = GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
             throw abandon(TLSFailure(.gnutls(GnuTLSError(code: code, operation: "TLS"))), code)
         }
+        if activity == .renegotiation, context.role == .client, isResumed || !isPeerAccepted {
+            throw abandon(TLSFailure(.laterExchange(.peerChanged)), GNUTLS_E_UNEXPECTED_PACKET)
+        }
         if context.role == .client, chosen != nil, gnutls_certificate_client_get_request_status(handle) != 0,
             gnutls_certificate_get_ours(handle) == nil, !isResumed
         {
@@ -197,6 +219,7 @@ package final class TLSSession {
         case .signature, .choice, .certificateNotSent, .signatureOutOfPlace:
             gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR)
         case .protocolNotOffered: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_ILLEGAL_PARAMETER)
+        case .laterExchange: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_UNEXPECTED_MESSAGE)
         case .gnutls, .flood: gnutls_alert_send_appropriate(handle, result)
         }
         return first
@@ -212,6 +235,8 @@ package final class TLSSession {
         case GNUTLS_E_PREMATURE_TERMINATION, GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
             // At the end of the input both mean that close_notify is missing.
             return transportEnded ? .truncated : .gnutls(GnuTLSError(code: result, operation: "TLS"))
+        case GNUTLS_E_SESSION_USER_ID_CHANGED:
+            return .laterExchange(.peerChanged)
         default:
             return .gnutls(GnuTLSError(code: result, operation: "TLS"))
         }

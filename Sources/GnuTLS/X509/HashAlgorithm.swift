@@ -33,4 +33,11 @@ extension HashAlgorithm {
         try check(gnutls_hash_fast(algorithm, message, message.count, &hash), "hashing")
         return hash
     }
+
+    /// For what must not be copied into an array.
+    package func hash(of message: UnsafeRawBufferPointer) throws(GnuTLSError) -> [UInt8] {
+        var hash = [UInt8](repeating: 0, count: byteCount)
+        try check(gnutls_hash_fast(algorithm, message.baseAddress, message.count, &hash), "hashing")
+        return hash
+    }
 }

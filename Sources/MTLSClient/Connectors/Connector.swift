@@ -1,6 +1,7 @@
 public import GnuTLSNIO
 public import Logging
 public import MTLSCore
+public import MTLSIdentity
 public import NIOCore
 
 /// Makes connections. A connector may wrap another one, replace it, or delegate to it.
@@ -23,6 +24,8 @@ public struct ConnectContext: Sendable {
     public let eventLoop: any EventLoop
     /// The origin that the connection is for in the end, whatever lies between.
     public let origin: Origin
+    /// Who named that origin: what only a redirect names is shown an identity only by a rule that names its host.
+    public var reachedBy = ReachedBy.caller
     /// The limits that concern connecting: ``Timeouts/connect``, ``Timeouts/handshake`` and ``Timeouts/signature``.
     public var timeouts: Timeouts
     /// For what is worth saying, at `info` at most, without secrets. What is wrong with the set-up may be a warning, once.
@@ -52,13 +55,20 @@ public struct Connection: Sendable {
     public let security: Security
     /// What came of the TLS handshake, if there was one.
     public let handshake: HandshakeSummary?
+    /// The identity that was shown, or those that could still be. When another takes the place of one of them, the
+    /// connection ends with the request that runs on it.
+    public let identities: [ClientIdentity]
 
-    /// Describes a connection.
+    /// Describes a connection. A connector that wraps another one passes on what that one said.
     ///
     /// - Parameter security: Must be true. A connector that says `authenticated` without having verified the certificate
     ///   hands the requests to whoever answered.
-    public init(channel: any Channel, security: Security = .plaintext, handshake: HandshakeSummary? = nil) {
+    public init(
+        channel: any Channel, security: Security = .plaintext, handshake: HandshakeSummary? = nil,
+        identities: [ClientIdentity] = []
+    ) {
         self.channel = channel
+        self.identities = identities
         self.security = security
         self.handshake = handshake
     }

@@ -20,6 +20,15 @@ public struct TLSSettings: Sendable, Hashable {
     public var priority: String?
     /// Whether sessions are resumed.
     public var resumption: ResumptionPolicy
+    /// Whether a server may have the handshake made again under TLS 1.2, as Apache does where only some directories
+    /// demand a client certificate: with secure renegotiation alone (RFC 5746), with the server's certificate verified
+    /// anew and the same as before. No tickets are then offered under TLS 1.2. Otherwise such wishes are declined.
+    ///
+    /// TLS 1.3 has post-handshake authentication in its place, which is offered wherever there is an identity.
+    public var allowsRenegotiation = false
+    /// Gets the secrets of all connections, so that what is captured of them can be decrypted. The environment variable
+    /// `SSLKEYLOGFILE` has no effect.
+    public var keyLog: KeyLog?
 
     /// TLS 1.2 and 1.3 by the system's policy, for HTTP/1.1.
     public init(
@@ -42,7 +51,7 @@ public struct TLSSettings: Sendable, Hashable {
 /// thread of the token's own, never on the event loop. Copies of a connector share its sessions, see ``ResumptionPolicy``;
 /// connectors that were made apart share nothing.
 public struct TLSConnector: Connector {
-    private let identity: Identity?
+    private let journal: IdentityJournal
     private let settings: TLSSettings
     let inner: any Connector
     private let shared: Shared
@@ -58,10 +67,10 @@ public struct TLSConnector: Connector {
         identity: Identity? = nil, trust: Trust = .system, settings: TLSSettings = TLSSettings(),
         over inner: any Connector = TCPConnector()
     ) {
-        self.identity = identity
         self.settings = settings
         self.inner = inner
         shared = Shared(evaluator: TrustEvaluator(trust), sessions: SessionStore(settings.resumption))
+        journal = IdentityJournal(identity)
     }
 
     /// Connects by the inner connector and makes the handshake.
@@ -74,8 +83,14 @@ public struct TLSConnector: Connector {
                 .tlsOptionsInvalid, phase: .prepare, fault: .caller,
                 "\"\(name)\" is neither a host name nor an address that a certificate could be for")
         }
-        let candidates = try await identity?.candidates(for: endpoint) ?? []
+        let identity = journal.identity(logger: context.logger)
+        let candidates = try await identity?.candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
         for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
+        if let keyLog = settings.keyLog, keyLog.takeWarning() {
+            context.logger.warning(
+                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
+            )
+        }
         let limited = try settings.limited(to: candidates)
         let tls = try shared.context(for: limited)
         try await shared.evaluator.prepare()
@@ -108,6 +123,7 @@ public struct TLSConnector: Connector {
                 return judge(chain, later)
             }
             configuration.serverName = name
+            configuration.authenticatesLater = !candidates.isEmpty && tls.options.applicationProtocols != ["h2"]
             configuration.handshakeTimeout = timeouts.limit(of: .handshake)
             configuration.signatureTimeout = timeouts.limit(of: .signature)
             configuration.lane = candidates.lazy.compactMap { $0.certifiedKey.lane }.first
@@ -138,7 +154,11 @@ public struct TLSConnector: Connector {
             }.get()
             let summary = try await completion.futureResult.get()
             channel.closeFuture.whenComplete { _ in attempt.ended() }
-            return Connection(channel: channel, security: .authenticated(name: handshake.name), handshake: summary)
+            let candidates = handshake.candidates
+            let shown = candidates.filter { $0.chain.first == summary.clientCertificate }
+            return Connection(
+                channel: channel, security: .authenticated(name: handshake.name), handshake: summary,
+                identities: shown.isEmpty ? candidates : shown)
         } onCancel: {
             channel.close(promise: nil)
         }
@@ -177,7 +197,8 @@ public struct TLSConnector: Connector {
                     options: TLSOptions(
                         minimumVersion: settings.minimumVersion, maximumVersion: settings.maximumVersion,
                         applicationProtocols: settings.applicationProtocols, priority: settings.priority,
-                        resumesSessions: settings.resumption.isOn))
+                        resumesSessions: settings.resumption.isOn, allowsRenegotiation: settings.allowsRenegotiation,
+                        keyLog: settings.keyLog))
             } catch {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the TLS options cannot be used: \(error)",

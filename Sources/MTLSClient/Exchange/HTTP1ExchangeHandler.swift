@@ -14,7 +14,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let id: Int
     let origin: Origin
-    private let handshake: HandshakeSummary?
+    private var handshake: HandshakeSummary?
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
     private(set) var context: ChannelHandlerContext?
@@ -199,6 +199,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.shutdownCompleted = event { inputClosed(isClean: true) }
         if event is TruncationEvent { inputClosed(isClean: false) }
+        if let event = event as? LaterExchangeEvent { handshake = event.summary }
         context.fireUserInboundEventTriggered(event)
     }
 

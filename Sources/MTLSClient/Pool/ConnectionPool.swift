@@ -1,5 +1,6 @@
 import Logging
 import MTLSCore
+import MTLSIdentity
 import NIOCore
 import Synchronization
 
@@ -204,6 +205,12 @@ final class ConnectionPool {
         self.attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
     }
 
+    /// Another identity has taken the place of one that the connection shows.
+    private func identityReplaced(_ id: Int) {
+        guard connections[id] != nil else { return }
+        attempt { () throws(InvariantViolation) in try machine.retire(id, now: .now) }
+    }
+
     private func install(_ id: Int, _ made: Connection) throws {
         do {
             try check(made)
@@ -213,7 +220,12 @@ final class ConnectionPool {
             }
             let handler = HTTP1ExchangeHandler(
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
-            connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
+            let (pool, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
+            let observations = made.identities.map {
+                $0.whenSuperseded { loop.execute { pool.value.identityReplaced(id) } }
+            }
+            connections[id] = HTTP1Connection(
+                channel: made.channel, handler: handler, observations: observations)
             try made.channel.pipeline.syncOperations.addHandler(handler)
             // Tickets come by themselves, and so does the server's end.
             made.channel.read()
@@ -289,6 +301,8 @@ final class ConnectionPool {
 struct HTTP1Connection {
     let channel: any Channel
     let handler: HTTP1ExchangeHandler
+    /// Of the identities that it shows.
+    let observations: [Observation]
 }
 
 extension MTLSError {

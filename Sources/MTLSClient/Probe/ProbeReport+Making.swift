@@ -25,17 +25,12 @@ extension ProbeReport {
             }
             return
         }
-        var chosen: ClientIdentity?
-        do { chosen = try IdentitySelector.choose(identities, for: request, peer: peer) } catch {
-            self.error = self.error ?? error
+        let report = IdentitySelector.report(identities, for: request)
+        error = error ?? report.error(peer: peer)
+        candidates = report.entries.map { entry in
+            Candidate(identity: entry.identity, isChosen: entry.verdict == .chosen, reason: entry.reason)
         }
-        candidates = identities.map { identity in
-            let refusal = IdentitySelector.refusal(identity, request, isOnly: identities.count == 1)
-            return Candidate(
-                identity: identity, isChosen: identity === chosen,
-                reason: refusal ?? (identity === chosen ? "it fits" : "it fits, but so does one before it"))
-        }
-        if let chosen, !request.acceptedIssuers.isEmpty,
+        if let chosen = report.chosen, !request.acceptedIssuers.isEmpty,
             !chosen.chain.contains(where: { request.acceptedIssuers.contains($0.rawIssuer) })
         {
             notes.append(

@@ -1,3 +1,4 @@
+import GnuTLS
 import GnuTLSNIO
 import MTLSCore
 import NIOCore
@@ -15,6 +16,8 @@ final class Recorder: ChannelInboundHandler {
         case handshakeCompleted(String?)
         case shutdownCompleted
         case truncated
+        /// Another exchange is over; the subject of the client certificate that was shown.
+        case laterExchange(String?)
         case error(String)
         case otherEvent(String)
     }
@@ -61,6 +64,8 @@ final class Recorder: ChannelInboundHandler {
             onHandshake(context)
         case TLSUserEvent.shutdownCompleted: events.append(.shutdownCompleted)
         case is TruncationEvent: events.append(.truncated)
+        case let event as LaterExchangeEvent:
+            events.append(.laterExchange(event.summary.clientCertificate?.subject))
         default: events.append(.otherEvent("\(event)"))
         }
     }

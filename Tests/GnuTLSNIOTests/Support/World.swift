@@ -45,6 +45,8 @@ struct Setup {
     var handshakeTimeout: Duration?
     var signatureTimeout: Duration?
     var priority: String?
+    /// Whether the client lets itself be asked for a certificate after the handshake.
+    var authenticatesLater = false
 
     func client() throws -> HandshakeConfiguration {
         let context = try TLSContext(role: .client, options: options(clientProtocols, clientVersions))
@@ -53,6 +55,7 @@ struct Setup {
         configuration.serverName = "localhost"
         configuration.choose = { _ in key }
         configuration.lane = key?.lane
+        configuration.authenticatesLater = authenticatesLater
         configuration.handshakeTimeout = handshakeTimeout
         configuration.signatureTimeout = signatureTimeout
         return configuration
@@ -64,6 +67,7 @@ struct Setup {
             role: .server, options: options(serverProtocols), acceptedIssuers: [world.authority.certificate])
         var configuration = HandshakeConfiguration(context: context, peerName: "a client", judge: serverJudge)
         configuration.clientCertificate = demand
+        configuration.authenticatesLater = true
         configuration.choose = { _ in world.server }
         return configuration
     }
@@ -71,6 +75,6 @@ struct Setup {
     private func options(_ protocols: [String], _ versions: ClosedRange<TLSVersion>? = nil) -> TLSOptions {
         TLSOptions(
             minimumVersion: versions?.lowerBound ?? version, maximumVersion: versions?.upperBound ?? version,
-            applicationProtocols: protocols, priority: priority)
+            applicationProtocols: protocols, priority: priority, allowsRenegotiation: authenticatesLater)
     }
 }

@@ -46,11 +46,12 @@ final class Side {
 
     init(
         _ context: TLSContext, serverName: String? = nil, clientCertificate: ClientCertificateDemand = .ignored,
-        choose: @escaping (CertificateRequest) throws -> CertifiedKey?
+        authenticatesLater: Bool = false, choose: @escaping (CertificateRequest) throws -> CertifiedKey?
     ) throws {
         wire = Wire()
         session = try TLSSession(
-            context: context, transport: wire, serverName: serverName, clientCertificate: clientCertificate)
+            context: context, transport: wire, serverName: serverName, clientCertificate: clientCertificate,
+            authenticatesLater: authenticatesLater)
         session.choose = choose
     }
 
@@ -77,6 +78,12 @@ final class Side {
         } catch {
             failure = error
         }
+    }
+
+    /// Another exchange begins.
+    func resume() {
+        isDone = false
+        step()
     }
 
     /// Everything that can be decrypted now, and how the reading ended.
