@@ -12,6 +12,8 @@ public final class Agent: Sendable {
         weak var client: Client?
         /// When it was last asked for.
         var lastUse: Deadline
+        /// How many requests of the agent's own have it in hand.
+        var users = 0
     }
 
     private struct State {
@@ -59,16 +61,19 @@ public final class Agent: Sendable {
     /// - Throws: ``MTLSError`` with ``MTLSError/Code/urlInvalid``, ``MTLSError/Code/originLimit`` or
     ///   ``MTLSError/Code/clientClosed``.
     public func client(for url: String) throws(MTLSError) -> Client {
-        try client(for: ParsedURL(url).origin)
+        try client(for: ParsedURL(url).origin, isInHand: false)
     }
 
-    private func client(for origin: Origin) throws(MTLSError) -> Client {
+    private func client(for origin: Origin, isInHand: Bool) throws(MTLSError) -> Client {
         try state.withLock { (state) throws(MTLSError) in
             guard !state.isShutDown else {
                 throw MTLSError(.clientClosed, phase: .prepare, fault: .caller, "the agent was shut down")
             }
+            let now = Deadline.now
             if let client = state.entries[origin]?.client {
-                state.entries[origin] = Entry(kept: client, client: client, lastUse: .now)
+                state.entries[origin]?.kept = client
+                state.entries[origin]?.lastUse = now
+                if isInHand { state.entries[origin]?.users += 1 }
                 return client
             }
             state.entries = state.entries.filter { $0.value.client != nil }
@@ -78,10 +83,11 @@ public final class Agent: Sendable {
                     advice: "raise OriginSettings.limit, or wait until one was idle for OriginSettings.idleTimeout",
                     origin: origin.description)
             }
-            let now = Deadline.now
             let client = Client(origin: origin, connector: connector, settings: settings, logger: logger)
-            client.watchEmptiness(for: origins.idleTimeout) { [weak self] since in self?.drop(origin, idleSince: since) }
-            state.entries[origin] = Entry(kept: client, client: client, lastUse: now)
+            client.watchEmptiness(for: origins.idleTimeout) { [weak self] since in
+                self?.drop(origin, idleSince: since)
+            }
+            state.entries[origin] = Entry(kept: client, client: client, lastUse: now, users: isInHand ? 1 : 0)
             return client
         }
     }
@@ -90,7 +96,7 @@ public final class Agent: Sendable {
     private func drop(_ origin: Origin, idleSince time: Deadline) {
         // It must not end while the lock is held.
         let dropped = state.withLock { state -> Client? in
-            guard let entry = state.entries[origin], entry.lastUse < time else { return nil }
+            guard let entry = state.entries[origin], entry.lastUse < time, entry.users == 0 else { return nil }
             state.entries[origin]?.kept = nil
             return entry.kept
         }
@@ -112,7 +118,9 @@ public final class Agent: Sendable {
         let parsed = try ParsedURL(url)
         var request = request
         request.path = parsed.target
-        return try await client(for: parsed.origin).execute(request, body: body, timeouts: timeouts)
+        let client = try client(for: parsed.origin, isInHand: true)
+        defer { state.withLock { $0.entries[parsed.origin]?.users -= 1 } }
+        return try await client.execute(request, body: body, timeouts: timeouts)
     }
 
     /// The figures of the clients of all origins together. What dropped origins had done is not among them.

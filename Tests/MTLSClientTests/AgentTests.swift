@@ -4,7 +4,9 @@ import MTLSTestKit
 import Testing
 
 @Suite struct AgentTests {
-    private func quick(limit: Int? = nil) -> OriginSettings { OriginSettings(limit: limit, idleTimeout: .milliseconds(20)) }
+    private func quick(limit: Int? = nil) -> OriginSettings {
+        OriginSettings(limit: limit, idleTimeout: .milliseconds(20))
+    }
 
     @Test func anAgentKeepsAClientForEachOrigin() async throws {
         let world = try World()

@@ -1,5 +1,4 @@
 import DevPKI
-import Glibc
 import Logging
 import MTLSClient
 import MTLSTestKit
@@ -79,7 +78,7 @@ import Testing
     }
 
     @Test func aForgottenShutdownNeitherTrapsNorKeepsTheProcess() async throws {
-        let result = try await #require(processExitsWith: .exitCode(7), observing: [\.standardErrorContent]) {
+        await #expect(processExitsWith: .success) {
             let world = try World()
             let server = try await world.server(.ignored) { request in
                 request.path == "/hang" ? .nothing(then: .keepAlive) : .response()
@@ -88,8 +87,6 @@ import Testing
             _ = try await client.get()
             _ = Task { try await client.get("/hang") }
             await server.requests(atLeast: 2)
-            exit(7)
         }
-        #expect(result.standardErrorContent.isEmpty)
     }
 }

@@ -94,7 +94,8 @@ private final class Ledger: MetricsFactory {
         let world = try World()
         let server = try await world.server(.ignored)
         let client = try Client(server.url, trust: world.trust, settings: settings)
-        _ = try await client.execute(.init(method: .init("BREW")!, scheme: nil, authority: nil, path: "/"))
+        // The server knows no such method.
+        _ = try? await client.execute(.init(method: .init("BREW")!, scheme: nil, authority: nil, path: "/"))
         await client.shutdown()
         #expect(ledger.names.contains { $0.contains("http.request.method=_OTHER") })
         #expect(!ledger.names.contains { $0.contains("BREW") })
@@ -106,7 +107,9 @@ private final class Ledger: MetricsFactory {
         let client = try Client(server.url, trust: world.trust, settings: settings)
         _ = try await client.get("/some/path?key=value")
         await client.shutdown()
-        #expect(!ledger.names.contains { $0.contains("127.0.0.1") || $0.contains("path") || $0.contains("\(server.port)") })
+        for secret in ["127.0.0.1", "path", "\(server.port)"] {
+            #expect(!ledger.names.contains { $0.contains(secret) })
+        }
     }
 
     @Test func everyErrorHasAShortDescriptionThatIsItsCode() {

@@ -90,7 +90,10 @@ private final class Notebook: ClientObserver {
 
     @Test(arguments: [
         ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "closed 1 notReusable", "200"),
-        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "closed 1 failed response.truncated", "200 response.truncated"),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "closed 1 failed response.truncated",
+            "200 response.truncated"
+        ),
         ("gibberish\r\n\r\n", "closed 1 failed response.malformed", "response.malformed"),
     ])
     func theReasonOfAnEndIsTold(_ answer: String, _ end: String, _ outcome: String) async throws {

@@ -29,7 +29,9 @@ final class Stage: Sendable {
         settings.timeouts = Self.timeouts(phase, limit)
         settings.connectionLimit = phase == .queue ? 1 : 8
         let trust = world.trust
-        var (url, identity, inner, held) = (server.url, Identity?.none, TCPConnector() as any Connector, [any Sendable]())
+        var (url, identity, inner, held) = (
+            server.url, Identity?.none, TCPConnector() as any Connector, [any Sendable]()
+        )
         switch phase {
         case .resolve:
             url = "https://origin.example"
