@@ -22,8 +22,8 @@ final class ConnectionPool {
     private var isEnding = false
     private var isShutDown = false
     private var shutdownPromises: [EventLoopPromise<Void>] = []
-    private var warmings: [Warming] = []
-    private var emptiness: Emptiness?
+    private var warmings = Warmings()
+    private var emptiness: EmptinessWatch?
 
     init(
         origin: Origin, connector: any Connector, settings: ClientSettings, executor: LoopExecutor, journal: PoolJournal
@@ -126,7 +126,7 @@ final class ConnectionPool {
         }
         // A connector may take its time to notice that it was cancelled, and nobody need wait for that.
         for id in abandoned { attemptFailed(id, Self.describe(CancellationError())) }
-        if emptiness != nil { watchEmptiness() }
+        emptiness?.update(isEmpty: machine.isEmpty && !isEnding)
     }
 
     /// Closes a connection; a request that runs on it fails because the client was shut down.
@@ -202,7 +202,7 @@ final class ConnectionPool {
         attempt { () throws(InvariantViolation) in
             try machine.connectFailed(id, error, isPermanent: isPermanent, now: .now)
         }
-        attemptIsOver(id, error)
+        warmings.attemptIsOver(id, error, connections: connections.count)
     }
 
     private func attemptEnded(_ id: Int, _ result: Result<Connection, any Error>) {
@@ -224,7 +224,7 @@ final class ConnectionPool {
         let idle = KeepAlivePolicy.idleTimeout(
             settings.idleTimeout, isKeyInToken: made.handshake?.isKeyExternal ?? false)
         self.attempt { () throws(InvariantViolation) in try machine.connected(id, idleTimeout: idle, now: .now) }
-        attemptIsOver(id, nil)
+        warmings.attemptIsOver(id, nil, connections: connections.count)
     }
 
     /// Another identity has taken the place of one that the connection shows.
@@ -327,51 +327,13 @@ final class ConnectionPool {
                     origin: origin.description))
         }
         perform(machine.warm(count))
-        warmings.append(Warming(promise: promise, attempts: Set(attempts.keys)))
-        answerWarmings()
+        warmings.add(promise, Set(attempts.keys), connections: connections.count)
     }
-
-    private func attemptIsOver(_ id: Int, _ error: MTLSError?) {
-        guard !warmings.isEmpty else { return }
-        for index in warmings.indices where warmings[index].attempts.remove(id) != nil {
-            warmings[index].error = warmings[index].error ?? error
-        }
-        answerWarmings()
-    }
-
-    private func answerWarmings() {
-        for warming in warmings where warming.attempts.isEmpty {
-            if let error = warming.error {
-                warming.promise.fail(error)
-            } else {
-                warming.promise.succeed(connections.count)
-            }
-        }
-        warmings.removeAll { $0.attempts.isEmpty }
-    }
-
-    // MARK: Emptiness
 
     /// See ``Client/watchEmptiness(for:_:)``.
     func watchEmptiness(for span: Duration, _ report: @escaping @Sendable (Deadline) -> Void) {
-        emptiness = Emptiness(span: span, report: report)
-        watchEmptiness()
-    }
-
-    private func watchEmptiness() {
-        guard machine.isEmpty, !isEnding else {
-            emptiness?.timer?.cancel()
-            emptiness?.timer = nil
-            return
-        }
-        guard let emptiness, emptiness.timer == nil else { return }
-        let since = Deadline.now
-        self.emptiness?.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(emptiness.span)) {
-            [weak self] () -> Void in
-            emptiness.report(since)
-            self?.emptiness?.timer = nil
-            self?.watchEmptiness()
-        }
+        emptiness = EmptinessWatch(loop, for: span, report)
+        emptiness?.update(isEmpty: machine.isEmpty && !isEnding)
     }
 
     // MARK: Figures
@@ -402,21 +364,6 @@ final class ConnectionPool {
         isEnding = true
         perform(machine.shutdown(isGraceful: graceful, now: .now))
     }
-}
-
-/// Somebody wants to know when there has been nothing for some time.
-private struct Emptiness {
-    let span: Duration
-    let report: @Sendable (Deadline) -> Void
-    var timer: Scheduled<Void>?
-}
-
-/// Somebody waits for connections that are made in advance.
-private struct Warming {
-    let promise: EventLoopPromise<Int>
-    /// Those that are not over.
-    var attempts: Set<Int>
-    var error: MTLSError?
 }
 
 /// A connection in the pool.
