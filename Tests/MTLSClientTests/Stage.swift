@@ -2,6 +2,8 @@ import DevPKI
 import GnuTLS
 import MTLSClient
 import MTLSTestKit
+import NIOCore
+import NIOPosix
 
 /// A request that gets stuck in one phase.
 final class Stage: Sendable {
@@ -37,15 +39,11 @@ final class Stage: Sendable {
             url = "https://origin.example"
             inner = TCPConnector(resolver: DeafResolver(arrived: arrived, release: release))
         case .connect:
-            let hole = try BlackHole("127.0.0.1")
+            let hole = try BlackHole("127.0.0.77")
             held = [hole]
-            url = "https://127.0.0.1:\(hole.port)"
+            url = "https://127.0.0.77:\(hole.port)"
         case .proxy, .handshake:
-            // Takes what it is told, and says nothing.
-            let silent = try await RawServer { peer in
-                arrived.open()
-                _ = try await peer.read(until: "what never comes")
-            }
+            let silent = try await SilentServer(arrived)
             held = [silent]
             if phase == .handshake {
                 url = silent.url.replacing("http:", with: "https:")
@@ -58,11 +56,7 @@ final class Stage: Sendable {
                 DeafKey(publicKey: issued.certificate.publicKey, arrived: arrived, release: release),
                 chain: issued.chain)
         case .requestBody:
-            let silent = try await RawServer { peer in
-                _ = try await peer.read(until: "\r\n\r\n")
-                arrived.open()
-                await release.wait()
-            }
+            let silent = try await SilentServer(arrived)
             held = [silent]
             url = silent.url
         case .queue, .responseHead, .responseBody: break
@@ -132,7 +126,7 @@ private struct DeafKey: SigningKey {
 }
 
 /// A resolver that does not answer.
-private struct DeafResolver: Resolver {
+private struct DeafResolver: MTLSClient.Resolver {
     let arrived: Gate
     let release: Gate
 
@@ -140,5 +134,34 @@ private struct DeafResolver: Resolver {
         arrived.open()
         await release.wait()
         throw CancellationError()
+    }
+}
+
+/// Reads once from each connection, and says nothing.
+private final class SilentServer: Sendable {
+    private let channel: any Channel
+    var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
+
+    init(_ arrived: Gate) async throws {
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Listening(arrived))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    private final class Listening: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+        private let arrived: Gate
+
+        init(_ arrived: Gate) { self.arrived = arrived }
+
+        func channelActive(context: ChannelHandlerContext) { context.read() }
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) { arrived.open() }
     }
 }
