@@ -1,3 +1,4 @@
+import CoreMetrics
 public import HTTPTypes
 public import Logging
 public import MTLSCore
@@ -70,17 +71,22 @@ public final class Client: Sendable {
         loopExecutor = executor
         // Plain HTTP goes over what lies beneath the TLS.
         let connector = origin.scheme == .http ? (connector as? TLSConnector)?.inner ?? connector : connector
-        let quiet = Logger(label: "mtls") { _ in SwiftLogNoOpLogHandler() }
+        let journal = PoolJournal(
+            origin: origin, logger: logger ?? Logger(label: "mtls") { _ in SwiftLogNoOpLogHandler() },
+            metrics: ClientMetrics(settings.metrics ?? MetricsSystem.factory), observer: settings.observer)
         pool = .makeBoxSendingValue(
             ConnectionPool(
                 origin: origin, reachedBy: reachedBy, connector: connector, settings: settings, executor: executor,
-                logger: logger ?? quiet),
+                journal: journal),
             eventLoop: loop)
     }
 
     deinit {
         guard !isShutDown.load(ordering: .relaxed) else { return }
-        loopExecutor.eventLoop.execute { [pool] in pool.value.shutdown(graceful: false, nil) }
+        // Whoever reads the body of a response still holds that, and not the client. The pool lives on until then.
+        let drained = loopExecutor.eventLoop.makePromise(of: Void.self)
+        drained.futureResult.whenComplete { [pool] _ in withExtendedLifetime(pool) {} }
+        loopExecutor.eventLoop.execute { [pool] in pool.value.shutdown(graceful: true, drained) }
     }
 
     /// Runs tasks on the client's event loop.
@@ -124,10 +130,12 @@ public final class Client: Sendable {
         informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool = false
     ) async throws -> Response {
         let body = try await body.prepared()
-        let head = try FieldRules.head(of: request, at: origin, body: body.length)
-        let job = RequestJob(head: head, body: body, timeouts: timeouts, informational: informational)
-        job.wasRetried = isRepetition
-        return try await run(job)
+        return try await traced(request, by: settings.tracer) { request in
+            let head = try FieldRules.head(of: request, at: origin, body: body.length)
+            let job = RequestJob(head: head, body: body, timeouts: timeouts, informational: informational)
+            job.wasRetried = isRepetition
+            return (try await run(job), job.wasRetried)
+        }
     }
 
     /// Has a job done by the pool.
@@ -150,34 +158,27 @@ public final class Client: Sendable {
 
     func limits(_ timeouts: Timeouts?) -> Timeouts { timeouts ?? settings.timeouts }
 
-    // MARK: The end
-
-    /// Closes the client. Later requests fail with ``MTLSError/Code/clientClosed``.
+    /// Does something with the pool, on the loop, that keeps a promise in the end.
     ///
-    /// - Parameter graceful: Whether the requests under way may end first.
-    public func shutdown(graceful: Bool = true) async {
-        isShutDown.store(true, ordering: .relaxed)
-        let promise = loopExecutor.eventLoop.makePromise(of: Void.self)
-        loopExecutor.eventLoop.execute { [pool] in pool.value.shutdown(graceful: graceful, promise) }
-        try? await promise.futureResult.get()
+    /// - Parameter cancelled: What breaks the promise when the task is cancelled; nil if it goes on waiting.
+    func ask<Answer: Sendable>(
+        cancelled: MTLSError? = nil, _ question: @escaping @Sendable (ConnectionPool, EventLoopPromise<Answer>) -> Void
+    ) async throws -> Answer {
+        let promise = loopExecutor.eventLoop.makePromise(of: Answer.self)
+        return try await withTaskCancellationHandler {
+            loopExecutor.eventLoop.execute { [pool] in question(pool.value, promise) }
+            return try await promise.futureResult.get()
+        } onCancel: {
+            // What comes later than this is ignored.
+            if let cancelled { promise.fail(cancelled) }
+        }
     }
-}
 
-/// Makes a client for the time of `body`, and shuts it down gracefully when that ends, at once when it throws.
-///
-/// - Throws: ``MTLSError``, and what `body` throws.
-@discardableResult
-public func withClient<Result>(
-    _ url: String, identity: Identity? = nil, trust: Trust = .system, tls: TLSSettings = TLSSettings(),
-    settings: ClientSettings = ClientSettings(), _ body: (Client) async throws -> Result
-) async throws -> Result {
-    let client = try Client(url, identity: identity, trust: trust, tls: tls, settings: settings)
-    do {
-        let result = try await body(client)
-        await client.shutdown()
-        return result
-    } catch {
-        await client.shutdown(graceful: false)
-        throw error
+    /// Does something with the pool, on the loop.
+    func tell(_ body: @escaping @Sendable (ConnectionPool) -> Void) {
+        loopExecutor.eventLoop.execute { [pool] in body(pool.value) }
     }
+
+    /// From here on the client need not be shut down when nobody holds it any more.
+    func willShutDown() { isShutDown.store(true, ordering: .relaxed) }
 }

@@ -1,4 +1,6 @@
+public import protocol CoreMetrics.MetricsFactory
 public import MTLSCore
+public import protocol Tracing.Tracer
 
 /// How a client uses its connections.
 public struct ClientSettings: Sendable {
@@ -12,8 +14,8 @@ public struct ClientSettings: Sendable {
     public var maximumConnectionAge: Duration?
     /// How many requests a connection may serve; nil for no limit.
     public var maximumRequestsPerConnection: Int?
-    /// How long a connection may idle when the server gives no hint; nil means 4 seconds, or 60 when the client's key is
-    /// in a token, since a new connection costs a signature there.
+    /// How long a connection may idle when the server gives no hint (`Keep-Alive: timeout`); nil means 4 seconds, or 60
+    /// when the client's key is in a token, since a new connection costs a signature there. Zero keeps none.
     public var idleTimeout: Duration?
 
     /// What stands between the caller and all that follows, the outermost first.
@@ -25,6 +27,14 @@ public struct ClientSettings: Sendable {
     /// Whether compressed responses are asked for, and decompressed; nil for no. The codings are gzip and deflate, and
     /// br and zstd where libbrotlidec and libzstd are installed.
     public var decompression: DecompressionSettings?
+
+    /// Told of what becomes of connections and requests.
+    public var observer: (any ClientObserver)?
+    /// Where metrics go; nil means the factory that swift-metrics was bootstrapped with when the client was made.
+    public var metrics: (any MetricsFactory)?
+    /// What makes a span of each request; nil means what swift-distributed-tracing was bootstrapped with when the request
+    /// is made.
+    public var tracer: (any Tracer)?
 
     /// The defaults.
     public init() {}

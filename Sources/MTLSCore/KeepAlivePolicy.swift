@@ -8,7 +8,7 @@ package import HTTPTypes
 /// 2. Either side's `Connection: close` closes it; so does HTTP/1.0, unless the server says `keep-alive`.
 /// 3. A server's `Keep-Alive: timeout=N` counts, less 2 s for the time in which a request and the server's FIN could
 ///    cross, and at most 600 s. A server that lets one more request pass at most (`max=1`) is not held to it.
-/// 4. Without a hint the default applies.
+/// 4. Without a hint what the user set applies, or the default.
 package enum KeepAlivePolicy {
     package enum Verdict: Hashable, Sendable {
         case keep(idleTimeout: Duration)
@@ -27,14 +27,23 @@ package enum KeepAlivePolicy {
     private static let longestIdleTimeout = Duration.seconds(600)
     private static let margin = Duration.seconds(2)
 
+    /// How long a connection may idle without a hint.
+    ///
+    /// - Parameters:
+    ///   - wanted: What the user set.
+    ///   - isKeyInToken: Whether another connection would ask a token for a signature.
+    package static func idleTimeout(_ wanted: Duration?, isKeyInToken: Bool) -> Duration {
+        wanted ?? (isKeyInToken ? tokenIdleTimeout : defaultIdleTimeout)
+    }
+
     /// - Parameters:
     ///   - method: The request's method.
     ///   - requestFields: The fields as they were sent.
     ///   - isComplete: What `ExchangeStateMachine` says: request and response are whole, and the response's end is plain.
-    ///   - isKeyInToken: Whether a new connection would ask a token for a signature.
+    ///   - idleTimeout: How long the connection may idle without a hint.
     package static func verdict(
         method: HTTPRequest.Method, requestFields: HTTPFields, response: HTTPResponse, version: HTTP1Version,
-        isComplete: Bool, isKeyInToken: Bool
+        isComplete: Bool, idleTimeout: Duration
     ) -> Verdict {
         guard isComplete else { return .close(.exchangeIncomplete) }
         let isTunnel = method == .connect && response.status.kind == .successful
@@ -43,7 +52,8 @@ package enum KeepAlivePolicy {
         let fields = response.headerFields
         if fields.list(.connection, contains: "close") { return .close(.requestedByServer) }
         if version == .http10, !fields.list(.connection, contains: "keep-alive") { return .close(.oldVersion) }
-        return hinted(fields) ?? .keep(idleTimeout: isKeyInToken ? tokenIdleTimeout : defaultIdleTimeout)
+        if let hinted = hinted(fields) { return hinted }
+        return idleTimeout > .zero ? .keep(idleTimeout: idleTimeout) : .close(.timeoutTooShort)
     }
 
     /// What the Keep-Alive field says. Parameters that are unknown or no numbers are passed over.

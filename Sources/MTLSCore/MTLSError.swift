@@ -125,6 +125,8 @@ extension MTLSError.Code {
     public static let requestInvalid = Self("request.invalid")
     /// The client was shut down.
     public static let clientClosed = Self("client.closed")
+    /// The agent has as many origins as it may.
+    public static let originLimit = Self("client.originLimit")
     /// The task that made the request was cancelled.
     public static let cancelled = Self("request.cancelled")
 

@@ -24,6 +24,16 @@ extension PoolStateMachine {
         package init(origin: Origin) { self.origin = origin }
     }
 
+    /// How a pool stands.
+    package struct Census: Hashable, Sendable {
+        package let connecting: Int
+        package let idle: Int
+        /// In use by a request each.
+        package let leased: Int
+        /// Requests.
+        package let waiting: Int
+    }
+
     /// What becomes of a connection whose request is over.
     package enum Verdict: Hashable, Sendable {
         /// It can serve another request that begins before this time.

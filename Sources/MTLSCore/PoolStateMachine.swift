@@ -7,7 +7,7 @@
 /// 1. A request takes the connection that was parked last (LIFO): the others grow old and are closed. If none idles, it
 ///    waits (FIFO), and a connection is made for it if the limit permits. It is served by whatever comes free first; the
 ///    attempt made for it then serves the next one, or parks its connection. So nobody waits while a connection idles,
-///    and there are never more attempts begun than requests waiting.
+///    and no more attempts are begun for requests than wait. (Others may have been begun in advance.)
 /// 2. An attempt that fails *permanently* (a refused certificate, a wrong PIN) fails everybody who waits, at once. Those
 ///    that were under way beside it and fail likewise concern nobody who comes later: the fault may be mended by then.
 /// 3. An attempt that fails otherwise puts the pool *in doubt*. No further attempt begins until those under way have
@@ -98,15 +98,29 @@ package struct PoolStateMachine: ~Copyable {
 
     // MARK: Connections
 
+    /// Somebody wants `count` connections to be there before requests come. Those that there are count, in whatever
+    /// state, and the limit holds; in doubt, nothing is begun in advance.
+    package mutating func warm(_ count: Int) -> Action {
+        var action = Action()
+        guard mode == .running, failures == 0 else { return action }
+        let have = connectingCount + leasedCount + idle.count
+        open(min(count, configuration.connectionLimit) - have, &action)
+        return action
+    }
+
     /// The attempt succeeded.
-    package mutating func connected(_ id: ConnectionID, now: Deadline) throws(InvariantViolation) -> Action {
+    ///
+    /// - Parameter idleTimeout: How long the connection may idle if nobody needs it any more; the configuration's if `nil`.
+    package mutating func connected(
+        _ id: ConnectionID, idleTimeout: Duration? = nil, now: Deadline
+    ) throws(InvariantViolation) -> Action {
         var action = Action()
         switch connections[id]?.state {
         case .connecting:
             connectingCount -= 1
             (failures, lastFailedBegan, lastFailure) = (0, 0, nil)
             connections[id]?.connectedAt = now
-            serveOrPark(id, until: now + configuration.idleTimeout, now, &action)
+            serveOrPark(id, until: now + (idleTimeout ?? configuration.idleTimeout), now, &action)
         case .closing:
             action.close.append(id)
         case let state:
@@ -191,6 +205,16 @@ package struct PoolStateMachine: ~Copyable {
         }
         return finish(now, action)
     }
+
+    // MARK: Figures
+
+    /// How many connections are in which state, and how many requests wait.
+    package var census: Census {
+        Census(connecting: connectingCount, idle: idle.count, leased: leasedCount, waiting: waiters.count)
+    }
+
+    /// Whether there is neither a request nor a connection, nor an attempt at one.
+    package var isEmpty: Bool { connections.isEmpty && waiters.isEmpty }
 
     // MARK: Time and end
 
@@ -294,7 +318,11 @@ package struct PoolStateMachine: ~Copyable {
             guard leasedCount == 0 || now >= backoffEnd else { return arm(backoffEnd, &action) }
             count = 1
         }
-        for _ in 0..<count {
+        open(count, &action)
+    }
+
+    private mutating func open(_ count: Int, _ action: inout Action) {
+        for _ in 0..<max(0, count) {
             lastID += 1
             order += 1
             connections[lastID] = Connection(state: .connecting(began: order))

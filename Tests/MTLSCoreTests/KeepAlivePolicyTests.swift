@@ -7,12 +7,21 @@ import Testing
     private func verdict(
         _ pairs: (String, String)..., method: HTTPRequest.Method = .get, status: Int = 200,
         version: HTTP1Version = .http11, request: [(String, String)] = [], isComplete: Bool = true,
-        isKeyInToken: Bool = false
+        isKeyInToken: Bool = false, idleTimeout: Duration? = nil
     ) throws -> KeepAlivePolicy.Verdict {
         KeepAlivePolicy.verdict(
             method: method, requestFields: try fields(request),
             response: HTTPResponse(status: .init(code: status), headerFields: try fields(pairs)), version: version,
-            isComplete: isComplete, isKeyInToken: isKeyInToken)
+            isComplete: isComplete,
+            idleTimeout: KeepAlivePolicy.idleTimeout(idleTimeout, isKeyInToken: isKeyInToken))
+    }
+
+    @Test(arguments: [false, true])
+    func whatTheUserWantsCountsInPlaceOfTheDefaultAndNotOfTheHint(_ isKeyInToken: Bool) throws {
+        let wanted = Duration.seconds(90)
+        #expect(try verdict(isKeyInToken: isKeyInToken, idleTimeout: wanted) == .keep(idleTimeout: wanted))
+        #expect(try verdict(("Keep-Alive", "timeout=10"), idleTimeout: wanted) == .keep(idleTimeout: .seconds(8)))
+        #expect(try verdict(isKeyInToken: isKeyInToken, idleTimeout: .zero) == .close(.timeoutTooShort))
     }
 
     @Test func withoutAHintAConnectionIdlesFourSeconds() throws {

@@ -36,6 +36,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private var servesAtEndOfRead = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
+    /// Why the connection is closed, where this side knows.
+    private var ending: (reason: ConnectionEnd, error: MTLSError?)?
     private var timer: (task: Scheduled<Void>, due: Deadline)?
 
     init(
@@ -96,6 +98,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard job != nil else {
             // Nobody asked for anything: whatever it is, it must not become the answer to the next request.
+            noteEnd(.unaskedBytes)
             return context.close(promise: nil)
         }
         machine?.bytesCame()
@@ -203,6 +206,11 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         context.fireUserInboundEventTriggered(event)
     }
 
+    /// Only the first reason counts.
+    func noteEnd(_ reason: ConnectionEnd, _ error: MTLSError? = nil) {
+        ending = ending ?? (reason, error)
+    }
+
     private func inputClosed(isClean: Bool) {
         event { machine in machine.inputClosed(isClean: isClean) }
     }
@@ -210,7 +218,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func channelInactive(context: ChannelHandlerContext) {
         // Without TLS there is nothing better than FIN.
         inputClosed(isClean: handshake == nil)
-        pool?.connectionClosed(id, lost: lost)
+        pool?.connectionClosed(id, ending?.reason ?? .closedByServer, ending?.error, lost: lost)
         lost = nil
         context.fireChannelInactive()
     }
@@ -262,6 +270,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         stopSending()
         switch outcome {
         case .handedOver:
+            pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
             body = nil
             handOver(job)
@@ -269,18 +278,27 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             answer()
             self.job = nil
             let idle = keepAlive(job, isComplete: isReusable)
+            if idle == nil { noteEnd(.notReusable) }
+            pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
             body = nil
             if idle != nil { context?.read() }
             pool?.exchangeEnded(id, keepFor: idle)
         case .failed(let error):
             let isRetried = shouldRetry(job, error)
+            let error = isRetried ? error : explained(error)
+            noteEnd(error.code == .clientClosed ? .shutdown : .failed, error)
             machine = nil
             self.job = nil
             pending = ByteBuffer()
             body?.end(.failure(error))
             body = nil
-            if isRetried { lost = job } else { job.finish(.failure(explained(error))) }
+            if isRetried {
+                lost = job
+            } else {
+                pool?.requestEnded(job, status: response?.head.status.code, error: error, on: id)
+                job.finish(.failure(error))
+            }
             context?.close(promise: nil)
         }
     }
@@ -289,9 +307,11 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         guard let response else { return nil }
         let verdict = KeepAlivePolicy.verdict(
             method: job.head.method, requestFields: job.head.fields, response: response.head,
-            version: response.version, isComplete: isComplete, isKeyInToken: handshake?.isKeyExternal ?? false)
+            version: response.version, isComplete: isComplete,
+            idleTimeout: KeepAlivePolicy.idleTimeout(
+                idleTimeout, isKeyInToken: handshake?.isKeyExternal ?? false))
         guard case .keep(let idle) = verdict else { return nil }
-        return min(idle, idleTimeout ?? idle)
+        return idle
     }
 
     /// Under TLS 1.3 the server judges our certificate when the handshake is over on our side (RFC 8446 §4.4.2.4), and
@@ -341,7 +361,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         let channel = context.channel
         let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
         pending = ByteBuffer()
-        pool?.connectionHandedOver(id)
+        pool?.connectionClosed(id, .handedOver)
         let connection = UpgradedConnection(tunnel, channel: channel)
         do {
             try channel.pipeline.syncOperations.addHandler(tunnel, position: .after(self))

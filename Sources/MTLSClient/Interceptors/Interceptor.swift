@@ -100,11 +100,12 @@ public struct NextInterceptor: Sendable {
         if let link = links.first {
             return try await link.intercept(request, next: NextInterceptor(links.dropFirst(), clients))
         }
-        let client = try clients.client(for: request.origin, reachedBy: request.reachedBy)
         do {
-            return try await client.exchange(
-                request.head, body: request.body, timeouts: try request.timeoutsNow(),
-                informational: request.informational, isRepetition: request.isRepetition)
+            return try await clients.withClient(for: request.origin, reachedBy: request.reachedBy) { client in
+                try await client.exchange(
+                    request.head, body: request.body, timeouts: try request.timeoutsNow(),
+                    informational: request.informational, isRepetition: request.isRepetition)
+            }
         } catch {
             throw request.whole(error)
         }
@@ -113,5 +114,8 @@ public struct NextInterceptor: Sendable {
 
 /// Knows the client for an origin.
 protocol ClientDirectory: Sendable {
-    func client(for origin: Origin, reachedBy: ReachedBy) throws(MTLSError) -> Client
+    /// Calls `body` with the client, which is not dropped meanwhile.
+    nonisolated(nonsending) func withClient<Result>(
+        for origin: Origin, reachedBy: ReachedBy, _ body: nonisolated(nonsending) (Client) async throws -> Result
+    ) async throws -> Result
 }

@@ -25,13 +25,15 @@ struct InterceptorChain: Sendable {
 extension Agent: ClientDirectory {}
 
 extension Client: ClientDirectory {
-    func client(for origin: Origin, reachedBy: ReachedBy) throws(MTLSError) -> Client {
+    nonisolated(nonsending) func withClient<Result>(
+        for origin: Origin, reachedBy: ReachedBy, _ body: nonisolated(nonsending) (Client) async throws -> Result
+    ) async throws -> Result {
         guard origin == self.origin else {
             throw MTLSError(
                 .redirectInvalid, phase: .request, fault: .caller,
                 "a client of \(self.origin) does not ask \(origin)", advice: "use an Agent",
                 origin: self.origin.description)
         }
-        return self
+        return try await body(self)
     }
 }

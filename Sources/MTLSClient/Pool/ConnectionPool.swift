@@ -11,7 +11,7 @@ final class ConnectionPool {
     private let connector: any Connector
     private let settings: ClientSettings
     private let executor: LoopExecutor
-    private let logger: Logger
+    private let journal: PoolJournal
     private let loop: any EventLoop
 
     private var machine: PoolStateMachine
@@ -20,19 +20,22 @@ final class ConnectionPool {
     private var waiting: [Int: RequestJob] = [:]
     private var lastRequest = 0
     private var timer: Scheduled<Void>?
+    private var isEnding = false
     private var isShutDown = false
     private var shutdownPromises: [EventLoopPromise<Void>] = []
+    private var warmings = Warmings()
+    private var emptiness: EmptinessWatch?
 
     init(
         origin: Origin, reachedBy: ReachedBy, connector: any Connector, settings: ClientSettings,
-        executor: LoopExecutor, logger: Logger
+        executor: LoopExecutor, journal: PoolJournal
     ) {
         self.origin = origin
         self.reachedBy = reachedBy
         self.connector = connector
         self.settings = settings
         self.executor = executor
-        self.logger = logger
+        self.journal = journal
         loop = executor.eventLoop
         var configuration = PoolStateMachine.Configuration(origin: origin)
         configuration.connectionLimit = settings.connectionLimit
@@ -47,6 +50,7 @@ final class ConnectionPool {
     /// Takes a request that wants an answer.
     func submit(_ job: RequestJob) {
         job.start = .now
+        job.number = journal.requestBegan()
         guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
         if let limit = job.timeouts.limit(of: .request) {
             job.timer = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] in
@@ -68,13 +72,19 @@ final class ConnectionPool {
     private func give(up job: RequestJob, _ error: MTLSError) {
         guard job.isPending else { return }
         if waiting.removeValue(forKey: job.id) != nil {
-            job.finish(.failure(error))
+            fail(job, error)
             perform(machine.cancelWaiter(job.id))
         } else if let connection = connections.values.first(where: { $0.handler.job === job }) {
             connection.handler.abort(error)
         } else {
-            job.finish(.failure(error))
+            fail(job, error)
         }
+    }
+
+    /// Answers a request that runs on no connection.
+    private func fail(_ job: RequestJob, _ error: MTLSError) {
+        journal.requestEnded(job, status: nil, error: error, on: nil)
+        job.finish(.failure(error))
     }
 
     private func lease(_ job: RequestJob, distrustingIdle: Bool) {
@@ -92,7 +102,7 @@ final class ConnectionPool {
         do {
             perform(try event())
         } catch {
-            logger.error("the connection pool met an impossible event", metadata: ["error": "\(error)"])
+            journal.impossible(error)
         }
     }
 
@@ -106,7 +116,7 @@ final class ConnectionPool {
             }
         }
         for failure in action.fail {
-            waiting.removeValue(forKey: failure.request)?.finish(.failure(failure.error))
+            if let job = waiting.removeValue(forKey: failure.request) { fail(job, failure.error) }
         }
         for assignment in action.run { run(assignment) }
         for id in action.open { open(id) }
@@ -118,16 +128,16 @@ final class ConnectionPool {
             shutdownPromises.removeAll()
         }
         // A connector may take its time to notice that it was cancelled, and nobody need wait for that.
-        for id in abandoned {
-            attempt { () throws(InvariantViolation) in
-                try machine.connectFailed(id, Self.describe(CancellationError()), isPermanent: false, now: .now)
-            }
-        }
+        for id in abandoned { attemptFailed(id, Self.describe(CancellationError())) }
+        emptiness?.update(isEmpty: machine.isEmpty && !isEnding)
     }
 
     /// Closes a connection; a request that runs on it fails because the client was shut down.
     private func close(_ connection: HTTP1Connection) {
-        guard connection.handler.job != nil else { return connection.channel.close(promise: nil) }
+        guard connection.handler.job != nil else {
+            connection.handler.noteEnd(isEnding ? .shutdown : .expired)
+            return connection.channel.close(promise: nil)
+        }
         connection.handler.abort(
             MTLSError(
                 .clientClosed, phase: .request, fault: .caller, "the client was shut down", origin: origin.description))
@@ -154,8 +164,10 @@ final class ConnectionPool {
     // MARK: Connections
 
     private func open(_ id: Int) {
-        var context = ConnectContext(eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: logger)
+        var context = ConnectContext(
+            eventLoop: loop, origin: origin, timeouts: settings.timeouts, logger: journal.logger(of: id))
         context.reachedBy = reachedBy
+        journal.connecting(id)
         let pool = NIOLoopBound(self, eventLoop: loop)
         let task = Task(executorPreference: executor) { [connector, origin, loop, context] in
             let result: Result<Connection, any Error>
@@ -186,9 +198,15 @@ final class ConnectionPool {
             .timeoutConnect, phase: .connect, fault: .caller,
             "the connector made no connection to \(origin.endpoint) within \(limit.forPeople)",
             advice: "a connector is to return or throw", origin: origin.description)
-        self.attempt { () throws(InvariantViolation) in
-            try machine.connectFailed(id, error, isPermanent: false, now: .now)
+        attemptFailed(id, error)
+    }
+
+    private func attemptFailed(_ id: Int, _ error: MTLSError, isPermanent: Bool = false) {
+        journal.connectFailed(id, error)
+        attempt { () throws(InvariantViolation) in
+            try machine.connectFailed(id, error, isPermanent: isPermanent, now: .now)
         }
+        warmings.attemptIsOver(id, error, connections: connections.count)
     }
 
     private func attemptEnded(_ id: Int, _ result: Result<Connection, any Error>) {
@@ -198,17 +216,19 @@ final class ConnectionPool {
             return
         }
         attempt.timer?.cancel()
+        let made: Connection
         do {
-            let made = try result.get()
+            made = try result.get()
             try install(id, made)
         } catch {
             let failure = Self.describe(error).at(origin.description)
-            self.attempt { () throws(InvariantViolation) in
-                try machine.connectFailed(id, failure, isPermanent: failure.isPermanent, now: .now)
-            }
-            return
+            return attemptFailed(id, failure, isPermanent: failure.isPermanent)
         }
-        self.attempt { () throws(InvariantViolation) in try machine.connected(id, now: .now) }
+        journal.connected(id, made.handshake)
+        let idle = KeepAlivePolicy.idleTimeout(
+            settings.idleTimeout, isKeyInToken: made.handshake?.isKeyExternal ?? false)
+        self.attempt { () throws(InvariantViolation) in try machine.connected(id, idleTimeout: idle, now: .now) }
+        warmings.attemptIsOver(id, nil, connections: connections.count)
     }
 
     /// Another identity has taken the place of one that the connection shows.
@@ -277,28 +297,75 @@ final class ConnectionPool {
         }
     }
 
-    /// The connection is gone; `lost` is a request that may be sent again.
-    func connectionClosed(_ id: Int, lost: RequestJob?) {
+    /// The connection is gone, for a reason and perhaps by an error; `lost` is a request that may be sent again.
+    func connectionClosed(_ id: Int, _ reason: ConnectionEnd, _ error: MTLSError? = nil, lost: RequestJob? = nil) {
         guard connections.removeValue(forKey: id) != nil else { return }
-        attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: .now) }
+        journal.closed(id, reason, error)
         if let lost {
             lost.wasRetried = true
-            lease(lost, distrustingIdle: true)
+            journal.requestRetried(lost, after: error ?? Self.closedUnseen(origin), on: id)
         }
+        attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: .now) }
+        if let lost { lease(lost, distrustingIdle: true) }
     }
 
-    /// The connection belongs to a caller from here on.
-    func connectionHandedOver(_ id: Int) {
-        connectionClosed(id, lost: nil)
+    /// The request on the connection, whose response has come whole or not at all, is over.
+    func requestEnded(_ job: RequestJob, status: Int?, error: MTLSError? = nil, on id: Int) {
+        journal.requestEnded(job, status: status, error: error, on: id)
+    }
+
+    private static func closedUnseen(_ origin: Origin) -> MTLSError {
+        MTLSError(
+            .connectionLost, phase: .request, fault: .peer, "\(origin.endpoint) had closed the connection",
+            origin: origin.description)
+    }
+
+    // MARK: In advance
+
+    /// Makes connections until there are `count`, and answers when all attempts have ended that are under way then.
+    func warm(_ count: Int, _ promise: EventLoopPromise<Int>) {
+        guard !isEnding else {
+            return promise.fail(
+                MTLSError(
+                    .clientClosed, phase: .connect, fault: .caller, "the client was shut down",
+                    origin: origin.description))
+        }
+        perform(machine.warm(count))
+        warmings.add(promise, Set(attempts.keys), connections: connections.count)
+    }
+
+    /// See ``Client/watchEmptiness(for:_:)``.
+    func watchEmptiness(for span: Duration, _ report: @escaping @Sendable (Deadline) -> Void) {
+        emptiness = EmptinessWatch(loop, for: span, report)
+        emptiness?.update(isEmpty: machine.isEmpty && !isEnding)
+    }
+
+    // MARK: Figures
+
+    var statistics: ClientStatistics {
+        let census = machine.census
+        var figures = journal.figures
+        figures.connecting = census.connecting
+        figures.connected = census.idle + census.leased
+        figures.idle = census.idle
+        figures.pending = census.waiting
+        figures.running = census.leased
+        return figures
     }
 
     // MARK: The end
 
-    func shutdown(graceful: Bool, _ promise: EventLoopPromise<Void>?) {
-        if let promise {
-            if isShutDown { return promise.succeed() }
-            shutdownPromises.append(promise)
+    func shutdown(graceful: Bool, within limit: Duration? = nil, _ promise: EventLoopPromise<Void>) {
+        if isShutDown { return promise.succeed() }
+        shutdownPromises.append(promise)
+        if graceful, let limit {
+            let cut = loop.assumeIsolated().scheduleTask(in: TimeAmount(limit)) { [weak self] () -> Void in
+                guard let self else { return }
+                perform(machine.shutdown(isGraceful: false, now: .now))
+            }
+            promise.futureResult.whenComplete { _ in cut.cancel() }
         }
+        isEnding = true
         perform(machine.shutdown(isGraceful: graceful, now: .now))
     }
 }

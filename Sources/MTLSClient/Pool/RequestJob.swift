@@ -18,6 +18,8 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
 
     /// The number by which the pool's state machine knows it.
     var id = 0
+    /// Its number among the client's requests; it keeps it when it is sent once more.
+    var number = 0
     /// When it was submitted.
     var start = Deadline.distantFuture
     /// Whether it was sent once and got lost.
