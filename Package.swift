@@ -108,9 +108,13 @@ let package = Package(
         .target(
             name: "CountingModuleSupport", dependencies: ["TestProcess"], path: "Tests/CountingModuleSupport",
             swiftSettings: settings),
+        // Responses as bytes, and what they mean: for the parser, the library and the command.
+        .target(
+            name: "FramingCases", dependencies: [.product(name: "HTTPTypes", package: "swift-http-types")],
+            path: "Tests/FramingCases", swiftSettings: settings),
         .testTarget(
             name: "MTLSCoreTests",
-            dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: ["MTLSCore", "FramingCases", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
@@ -154,8 +158,9 @@ let package = Package(
             name: "MTLSClientTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
-                "CommandSupport", "SecretMemory", .product(name: "Logging", package: "swift-log"),
+                "CommandSupport", "FramingCases", "SecretMemory", .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
         .testTarget(
@@ -174,7 +179,8 @@ let package = Package(
         .testTarget(
             name: "InteropTests",
             dependencies: [
-                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "mtls",
+                "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CountingModuleSupport", "FramingCases",
+                "mtls",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

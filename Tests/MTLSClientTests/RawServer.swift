@@ -80,6 +80,8 @@ final class RawPeer {
 
     func send(_ text: String) async throws { try await output.write(ByteBuffer(string: text)) }
 
+    func send(_ bytes: [UInt8]) async throws { try await output.write(ByteBuffer(bytes: bytes)) }
+
     func reset() async throws {
         try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         try await channel.close()
