@@ -15,6 +15,8 @@ let package = Package(
     name: "swift-mtls",
     products: [
         .library(name: "MTLSClient", targets: ["MTLSClient"]),
+        // JSON for bodies, for those who link Foundation anyway.
+        .library(name: "MTLSClientFoundation", targets: ["MTLSClientFoundation"]),
         .library(name: "MTLSTestKit", targets: ["MTLSTestKit"]),
         .executable(name: "mtls", targets: ["mtls"]),
         // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
@@ -64,6 +66,7 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .target(name: "MTLSClientFoundation", dependencies: ["MTLSClient"], swiftSettings: settings),
         .target(
             name: "DevPKI",
             dependencies: ["GnuTLS", "MTLSIdentity", "MTLSCore", "SecretMemory"],
@@ -163,6 +166,9 @@ let package = Package(
                 .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "MTLSClientFoundationTests",
+            dependencies: ["MTLSClientFoundation", "MTLSClient", "MTLSTestKit", "DevPKI"], swiftSettings: settings),
         .testTarget(
             name: "TokenTests",
             dependencies: [

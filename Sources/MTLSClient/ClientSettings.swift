@@ -16,6 +16,9 @@ public struct ClientSettings: Sendable {
     /// in a token, since a new connection costs a signature there.
     public var idleTimeout: Duration?
 
+    /// How many bytes a response's head may have, all interim heads before it together, and its trailer section.
+    public var maximumResponseHead = ByteCount.kibibytes(16)
+
     /// The defaults.
     public init() {}
 }

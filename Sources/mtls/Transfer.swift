@@ -6,9 +6,12 @@ import MTLSClient
 struct Transfer: Sendable {
     let request: HTTPRequest
     let body: RequestBody
+    let length: RequestBodyLength
     let timeouts: Timeouts
     let includesHead: Bool
     let failsOnError: Bool
+    /// Whether there is a terminal that shows how far a body has come.
+    let showsProgress: Bool
     let agent: Agent
     let journal: Journal
 
@@ -54,7 +57,7 @@ struct Transfer: Sendable {
     private func head(for target: Plan.Target, at origin: Origin) throws(MTLSError) -> RequestHead {
         var request = request
         request.path = try ParsedURL(target.effectiveURL).target
-        return try FieldRules.head(of: request, at: origin, body: body.length)
+        return try FieldRules.head(of: request, at: origin, body: length)
     }
 
     @concurrent
@@ -67,7 +70,7 @@ struct Transfer: Sendable {
             outcome.report.began = .now - start
             outcome.report.head = response.head
             outcome.report.version = response.connection.version
-            if case .known(let count) = body.length { outcome.report.uploaded = count }
+            if case .known(let count) = length { outcome.report.uploaded = count }
             show(response)
             if failsOnError, response.status.code >= 400 { throw Failure.status(response.status.code) }
             try await write(response, to: target.file, &outcome.report.downloaded)
@@ -85,9 +88,12 @@ struct Transfer: Sendable {
                 try ResponseHead.bytes(response.head, version: response.connection.version)
                     .withUnsafeBytes { try output.write($0) }
             }
+            var meter = ProgressMeter(response.head, isShown: file != nil && showsProgress)
+            defer { meter.end() }
             for try await piece in response.body {
                 try piece.withUnsafeBytes { try output.write($0) }
                 count += piece.count
+                meter.advance(to: count)
             }
         } catch let failure as FileFailure {
             throw Failure.output(failure)

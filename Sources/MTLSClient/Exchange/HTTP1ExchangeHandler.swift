@@ -74,7 +74,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         response = nil
         body = nil
         bodyWasTaken = false
-        unsentPieces = 0
         parser.begin(job.head.method)
         let awaitsConsent = job.head.awaitsConsent
         machine = ExchangeStateMachine(

@@ -96,6 +96,9 @@ extension RequestBody {
         }
     }
 
+    /// How long it is when it is sent: a file is looked at.
+    package func examinedLength() async throws -> RequestBodyLength { try await prepared().length }
+
     /// The body with all that has to be known before the head is sent: a file is looked at.
     func prepared() async throws -> PreparedBody {
         switch storage {

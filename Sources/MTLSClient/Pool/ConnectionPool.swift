@@ -211,8 +211,11 @@ final class ConnectionPool {
                 throw MTLSError(
                     .connectionLost, phase: .connect, fault: .peer, "\(origin.endpoint) closed the connection at once")
             }
+            var limits = ResponseParser.Limits()
+            limits.headBytes = settings.maximumResponseHead.bytes
             let handler = HTTP1ExchangeHandler(
-                id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
+                id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, limits: limits,
+                pool: self)
             connections[id] = HTTP1Connection(channel: made.channel, handler: handler)
             try made.channel.pipeline.syncOperations.addHandler(handler)
             // Tickets come by themselves, and so does the server's end.
