@@ -44,7 +44,8 @@ struct MessageOptions: ParsableArguments {
     @Option(
         name: [.customShort("T"), .long], parsing: .unconditional,
         help: ArgumentHelp(
-            "PUT this file, or - for standard input; a URL that ends with '/' gets the file's name.", valueName: "file"))
+            "PUT this file, or - for standard input; a URL that ends with '/' gets the file's name.", valueName: "file")
+    )
     var uploadFile: String?
 
     @Flag(name: [.customShort("I"), .long], help: "Ask for the head alone (HEAD), and show it.")

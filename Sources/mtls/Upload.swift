@@ -27,7 +27,8 @@ enum Upload {
 
     /// The URL, with the file's name where its path ends with a slash or there is none.
     static func url(_ url: String, file: String?) -> String {
-        guard let file, file != "-", let name = file.split(separator: "/").last, !url.contains(where: { "?#".contains($0) })
+        guard let file, file != "-", let name = file.split(separator: "/").last,
+            !url.contains(where: { "?#".contains($0) })
         else { return url }
         let rest = url.contains("://") ? url.split(separator: "://", maxSplits: 1).last ?? "" : url[...]
         if url.hasSuffix("/") { return url + encoded(name) }

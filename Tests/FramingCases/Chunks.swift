@@ -12,7 +12,8 @@ extension FramingCase {
         .init("a chunk for each byte", chunked("hello".map { "1\r\n\($0)\r\n" }.joined() + end), .hello),
         .init("no chunk", chunked(end), .body("")),
         .init("three zeros", chunked("5\r\nhello\r\n000\r\n\r\n"), .hello),
-        .init("sizes in both cases", chunked("a\r\nhellohello\r\nA\r\nworldworld\r\n\(end)"),
+        .init(
+            "sizes in both cases", chunked("a\r\nhellohello\r\nA\r\nworldworld\r\n\(end)"),
             .body("hellohelloworldworld")),
         .init("zeros before a size", chunked("0000000000000005\r\nhello\r\n\(end)"), .hello),
         .init("many zeros before a size", chunked("\(text("0", 100))5\r\nhello\r\n\(end)"), .malformed),
@@ -24,9 +25,11 @@ extension FramingCase {
         .init("an extension with a NUL", chunked("5;a\0\r\nhello\r\n\(end)"), .malformed),
         .init("an extension that ends with LF", chunked("5;a\nhello\r\n\(end)"), .malformed),
         .init("an extension of 5 KiB", chunked("5;\(text("e", 5 << 10))\r\nhello\r\n\(end)"), .malformed),
-        .init("a flood of extensions",
+        .init(
+            "a flood of extensions",
             chunked(String(repeating: "1;\(text("e", 1000))\r\nx\r\n", count: 30) + end), .malformed),
-        .init("extensions in proportion",
+        .init(
+            "extensions in proportion",
             chunked(String(repeating: "400;signature=\(text("e", 80))\r\n\(text("x", 1024))\r\n", count: 250) + end),
             .body(text("x", 250 << 10))),
         .init("a blank behind a size", chunked("5 \r\nhello\r\n\(end)"), .malformed),
@@ -66,12 +69,14 @@ extension FramingCase {
         .init("all chunks, and a reset", chunked("5\r\nhello\r\n\(end)"), then: .resets, .hello),
         .init("bytes behind the chunks", chunked("5\r\nhello\r\n\(end)!"), .hello, lives: false),
         .init("an empty line behind the chunks", chunked("5\r\nhello\r\n\(end)\r\n"), .hello, lives: false),
-        .init("a second response behind the chunks", chunked("5\r\nhello\r\n\(end)" + ok("Content-Length: 0")), .hello,
+        .init(
+            "a second response behind the chunks", chunked("5\r\nhello\r\n\(end)" + ok("Content-Length: 0")), .hello,
             lives: false),
         .init("not in chunks", chunked("hello"), then: .closes, .truncated),
 
         .init("a trailer", chunked("5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n"), .hello),
-        .init("trailers that frame", chunked("5\r\nhello\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n"),
+        .init(
+            "trailers that frame", chunked("5\r\nhello\r\n0\r\nContent-Length: 9\r\nTransfer-Encoding: x\r\n\r\n"),
             .hello),
         .init("a trailer that closes", chunked("5\r\nhello\r\n0\r\nConnection: close\r\n\r\n"), .hello),
         .init("a trailer without a colon", chunked("5\r\nhello\r\n0\r\nnonsense\r\n\r\n"), .malformed),
@@ -82,7 +87,8 @@ extension FramingCase {
         .init("a trailer that ends with LF", chunked("5\r\nhello\r\n0\r\nX: 1\n\r\n"), .malformed),
         .init("a trailer without end", chunked("5\r\nhello\r\n0\r\nX: 1\r\n"), then: .closes, .truncated),
         .init("a trailer of 17 KiB", chunked("5\r\nhello\r\n0\r\nX: \(text("a", 17 << 10))\r\n\r\n"), .tooLarge),
-        .init("a flood of trailers", chunked("5\r\nhello\r\n0\r\n" + String(repeating: "X: 1\r\n", count: 300) + "\r\n"),
+        .init(
+            "a flood of trailers", chunked("5\r\nhello\r\n0\r\n" + String(repeating: "X: 1\r\n", count: 300) + "\r\n"),
             .malformed),
         .init("a response for a trailer", chunked("5\r\nhello\r\n0\r\nHTTP/1.1 200 OK\r\n\r\n"), .malformed),
 
@@ -104,9 +110,11 @@ extension FramingCase {
         .init("identity", coding("identity", "hello"), then: .closes, .malformed),
         .init("an empty coding", coding("", "hello"), then: .closes, .malformed),
         .init("Transfer_Encoding", ok("Transfer_Encoding: chunked", "hello"), then: .closes, .hello),
-        .init("chunks in HTTP/1.0",
+        .init(
+            "chunks in HTTP/1.0",
             ok("Transfer-Encoding: chunked", "5\r\nhello\r\n\(end)", version: "1.0"), .malformed),
-        .init("chunks in HTTP/1.0 with keep-alive",
+        .init(
+            "chunks in HTTP/1.0 with keep-alive",
             ok("Transfer-Encoding: chunked\r\nConnection: keep-alive", "5\r\nhello\r\n\(end)", version: "1.0"),
             .malformed),
     ]

@@ -50,8 +50,11 @@ extension FramingCase {
         .init("a head of 16 KiB", head(16 << 10), .hello),
         .init("a head of 16 KiB and a byte", head((16 << 10) + 1), .tooLarge),
         .init("a head without end", "HTTP/1.1 200 OK\r\nX: \(text("a", 64 << 10))", .tooLarge),
-        .init("a head of short lines without end", "HTTP/1.1 200 OK\r\n\(text("a", 1 << 10)): b\r\n"
-            + String(repeating: "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", count: 400), .tooLarge),
+        .init(
+            "a head of short lines without end",
+            "HTTP/1.1 200 OK\r\n\(text("a", 1 << 10)): b\r\n"
+                + String(repeating: "X: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", count: 400),
+            .tooLarge),
         .init("256 fields", fields(256), .hello),
         .init("257 fields", fields(257), .malformed),
     ]

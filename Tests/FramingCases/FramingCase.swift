@@ -1,26 +1,26 @@
-public import HTTPTypes
+package import HTTPTypes
 
 /// A response as bytes, what it means, and whether the connection may serve another request after it.
-public struct FramingCase: Sendable, CustomStringConvertible {
+package struct FramingCase: Sendable, CustomStringConvertible {
     /// What the server does behind the bytes.
-    public enum Ending: Sendable {
+    package enum Ending: Sendable {
         case staysOpen, closes, resets
     }
 
-    public enum Meaning: Sendable, Equatable {
+    package enum Meaning: Sendable, Equatable {
         case body(String)
         /// An error of this code.
         case fails(String)
     }
 
-    public let name: String
-    public let method: HTTPRequest.Method
-    public let bytes: [UInt8]
-    public let ending: Ending
-    public let meaning: Meaning
-    public let lives: Bool
+    package let name: String
+    package let method: HTTPRequest.Method
+    package let bytes: [UInt8]
+    package let ending: Ending
+    package let meaning: Meaning
+    package let lives: Bool
 
-    public var description: String { name }
+    package var description: String { name }
 
     /// - Parameters:
     ///   - text: Each of its scalars is a byte.
@@ -44,7 +44,7 @@ public struct FramingCase: Sendable, CustomStringConvertible {
         self.init(name, text, .get, then: ending, meaning, lives: lives)
     }
 
-    public static let all = statusLines + fieldLines + lengths + statuses + chunks + connections
+    package static let all = statusLines + fieldLines + lengths + statuses + chunks + connections
 
     /// A 200 with these field lines and this body.
     static func ok(_ fields: String, _ body: String = "", version: String = "1.1") -> String {

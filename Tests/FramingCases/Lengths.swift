@@ -46,16 +46,20 @@ extension FramingCase {
         .init("a byte behind no body", length("0", "!"), .body(""), lives: false),
         .init("an empty line behind the body", length("5", "hello\r\n"), .hello, lives: false),
         .init("a second response behind the first", length("5", "hello" + length("3", "bad")), .hello, lives: false),
-        .init("an interim response behind the last", length("5", "helloHTTP/1.1 100 Continue\r\n\r\n"), .hello,
+        .init(
+            "an interim response behind the last", length("5", "helloHTTP/1.1 100 Continue\r\n\r\n"), .hello,
             lives: false),
         .init("no length, and the end", ok("", "hello"), then: .closes, .hello),
         .init("no length, no body, and the end", ok(""), then: .closes, .body("")),
         .init("no length, and a reset", ok("", "hello"), then: .resets, .fails("connection.lost")),
         .init("no length, keep-alive, and the end", ok("Connection: keep-alive", "hello"), then: .closes, .hello),
         .init("no length, and what looks like a response", ok("", length("5")), then: .closes, .body(length("5"))),
-        .init("a length and chunks", chunked("0\r\n\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked"), .malformed),
-        .init("chunks and a length", chunked("0\r\n\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5"), .malformed),
-        .init("a length of 0 and chunks", chunked("0\r\n\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked"),
+        .init(
+            "a length and chunks", chunked("0\r\n\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked"), .malformed),
+        .init(
+            "chunks and a length", chunked("0\r\n\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5"), .malformed),
+        .init(
+            "a length of 0 and chunks", chunked("0\r\n\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked"),
             .malformed),
         .init("a length and identity", ok("Content-Length: 5\r\nTransfer-Encoding: identity", "hello"), .malformed),
         .init("a length in Content_Length", ok("Content_Length: 3", "hello"), then: .closes, .hello),

@@ -55,7 +55,8 @@ extension FramingCase {
         .init("426", head("426 Upgrade Required", "Upgrade: TLS/1.3\r\n\(five)", "hello"), .hello),
         .init("500 in chunks", head("500 Oops", coded, "5\r\nhello\r\n0\r\n\r\n"), .hello),
         .init("503 without a length, and the end", head("503 Busy", "", "hello"), then: .closes, .hello),
-        .init("408 that closes", head("408 Request Timeout", "\(five)\r\nConnection: close", "hello"), .hello,
+        .init(
+            "408 that closes", head("408 Request Timeout", "\(five)\r\nConnection: close", "hello"), .hello,
             lives: false),
 
         .init("100 unasked", head("100 Continue") + final, .hello),
@@ -75,7 +76,8 @@ extension FramingCase {
         .init("100 and an empty line", head("100 Continue") + "\r\n" + final, .malformed),
         .init("100 two hundred times", String(repeating: head("100 Continue"), count: 200) + final, .hello),
         .init("a flood of 100", String(repeating: head("100 Continue"), count: 4000) + final, .tooLarge),
-        .init("a flood of 103", String(repeating: head("103 Hints", "Link: \(text("a", 8000))"), count: 9) + final,
+        .init(
+            "a flood of 103", String(repeating: head("103 Hints", "Link: \(text("a", 8000))"), count: 9) + final,
             .tooLarge),
         .init("101 unasked", head("101 Switching Protocols", "Upgrade: h2c\r\nConnection: Upgrade"), .malformed),
         .init("101 unasked, and a response", head("101 Switching Protocols") + final, .malformed),

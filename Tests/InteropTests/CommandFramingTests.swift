@@ -13,8 +13,10 @@ import Testing
 
     static let sample: [FramingCase] = {
         let names: Set = [
-            "a response", "no reason and no space", "HTTP/1.2", "HTTP/0.9 in deed", "small letters", "nothing", "one byte",
-            "half a head", "SSH", "a head of 16 KiB", "a head of 16 KiB and a byte", "a folded line", "a NUL in a value",
+            "a response", "no reason and no space", "HTTP/1.2", "HTTP/0.9 in deed", "small letters", "nothing",
+            "one byte",
+            "half a head", "SSH", "a head of 16 KiB", "a head of 16 KiB and a byte", "a folded line",
+            "a NUL in a value",
             "a space before the colon", "LF alone behind a field", "two lengths", "the same length twice",
             "a length with a minus", "2^63 bytes", "a body that is short by one", "a body that is long by one",
             "a length and chunks", "no length, and the end", "204 with a length and a body", "304 with a body",

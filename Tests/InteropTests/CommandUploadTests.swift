@@ -19,7 +19,8 @@ import Testing
         let files = try await CommandFiles()
         let server = try await echo(files)
         let file = try files.directory.write(String(repeating: "x", count: size), to: "order.txt")
-        let outcome = try await MTLSCommand.run(files.options + ["-T", file, "-w", "|%{size_upload}", "\(server.url)/in/"])
+        let outcome = try await MTLSCommand.run(
+            files.options + ["-T", file, "-w", "|%{size_upload}", "\(server.url)/in/"])
         #expect(outcome.output == "PUT /in/order.txt \(size) \(expectation) \(size)|\(size)", "\(outcome.errors)")
     }
 

@@ -23,7 +23,8 @@ enum FramingOpinions {
         "100 in HTTP/1.0": "it is stricter, by taking the version of an interim response for the final one's",
         "101 unasked": upgrade, "101 unasked, and a response": upgrade, "101 behind 100": upgrade,
         "an extension between blanks": "it is stricter: RFC 9112 §7.1.1 says that blanks there must be read",
-        "an extension beyond ASCII": "it is stricter: RFC 9110 §5.6.4 has bytes beyond ASCII in quotes, which we do not parse",
+        "an extension beyond ASCII":
+            "it is stricter: RFC 9110 §5.6.4 has bytes beyond ASCII in quotes, which we do not parse",
         "trailers that frame": "it is stricter: RFC 9110 §6.5.1 lets them be left out, as we do",
         "chunked twice": coding, "chunked in two fields": coding, "gzip and chunked": coding, "gzip": coding,
         "identity": coding, "an empty coding": coding,

@@ -90,7 +90,8 @@ struct FramingTests {
 
     /// Where long texts are cut: around their ends, and here and there.
     private func cuts(_ count: Int) -> [Int] {
-        count < 600 ? Array(0..<count) : Array(0..<120) + Array(stride(from: 120, to: count, by: count / 60)) + [count - 1]
+        count < 600
+            ? Array(0..<count) : Array(0..<120) + Array(stride(from: 120, to: count, by: count / 60)) + [count - 1]
     }
 
     @Test(arguments: FramingCase.all)

@@ -29,7 +29,8 @@ struct UploadTests {
 
     @Test(arguments: [
         ("https://h/a/", "x/b c.txt", "https://h/a/b%20c.txt"), ("https://h", "b", "https://h/b"), ("h", "b", "h/b"),
-        ("https://h/a", "b", "https://h/a"), ("https://h/?q=/", "b", "https://h/?q=/"), ("https://h/", "-", "https://h/"),
+        ("https://h/a", "b", "https://h/a"), ("https://h/?q=/", "b", "https://h/?q=/"),
+        ("https://h/", "-", "https://h/"),
     ])
     func aURLThatEndsWithASlashGetsTheFilesName(_ url: String, _ file: String, _ expected: String) throws {
         #expect(try plan(url, "-T", file).targets.map(\.url) == [expected])
