@@ -36,8 +36,8 @@ import Testing
 
         init(_ delivered: Tally) { self.delivered = delivered }
 
-        func channelReadComplete(context: ChannelHandlerContext) {
-            context.fireChannelReadComplete()
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            context.fireChannelRead(data)
             delivered.add()
         }
     }
