@@ -15,6 +15,8 @@ let package = Package(
     name: "swift-mtls",
     products: [
         .library(name: "MTLSClient", targets: ["MTLSClient"]),
+        // JSON for bodies, for those who link Foundation anyway.
+        .library(name: "MTLSClientFoundation", targets: ["MTLSClientFoundation"]),
         .library(name: "MTLSTestKit", targets: ["MTLSTestKit"]),
         .executable(name: "mtls", targets: ["mtls"]),
         // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
@@ -73,6 +75,7 @@ let package = Package(
                 .product(name: "NIOTLS", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .target(name: "MTLSClientFoundation", dependencies: ["MTLSClient"], swiftSettings: settings),
         .target(
             name: "DevPKI",
             dependencies: ["GnuTLS", "MTLSIdentity", "MTLSCore", "SecretMemory"],
@@ -122,9 +125,13 @@ let package = Package(
         .target(
             name: "CountingModuleSupport", dependencies: ["TestProcess"], path: "Tests/CountingModuleSupport",
             swiftSettings: settings),
+        // Responses as bytes, and what they mean: for the parser, the library and the command.
+        .target(
+            name: "FramingCases", dependencies: [.product(name: "HTTPTypes", package: "swift-http-types")],
+            path: "Tests/FramingCases", swiftSettings: settings),
         .testTarget(
             name: "MTLSCoreTests",
-            dependencies: ["MTLSCore", .product(name: "HTTPTypes", package: "swift-http-types")],
+            dependencies: ["MTLSCore", "FramingCases", .product(name: "HTTPTypes", package: "swift-http-types")],
             swiftSettings: settings),
         .testTarget(name: "GnuTLSTests", dependencies: ["GnuTLS", "CGnuTLS", "SecretMemory"], swiftSettings: settings),
         .testTarget(
@@ -177,15 +184,19 @@ let package = Package(
             name: "MTLSClientTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "GnuTLSNIO", "CountingModuleSupport", "UnixSocketKey",
-                "CommandSupport", "CompressionSupport", "SecretMemory",
+                "CommandSupport", "CompressionSupport", "FramingCases", "SecretMemory",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "CoreMetrics", package: "swift-metrics"),
                 .product(name: "InMemoryTracing", package: "swift-distributed-tracing"),
                 .product(name: "Tracing", package: "swift-distributed-tracing"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOEmbedded", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: settings),
+        .testTarget(
+            name: "MTLSClientFoundationTests",
+            dependencies: ["MTLSClientFoundation", "MTLSClient", "MTLSTestKit", "DevPKI"], swiftSettings: settings),
         .testTarget(
             name: "TokenTests",
             dependencies: [
@@ -203,7 +214,7 @@ let package = Package(
             name: "InteropTests",
             dependencies: [
                 "MTLSClient", "MTLSTestKit", "DevPKI", "GnuTLS", "CommandSupport", "CompressionSupport",
-                "CountingModuleSupport", "ChainCases", "mtls", "guide",
+                "CountingModuleSupport", "FramingCases", "ChainCases", "mtls", "guide",
             ],
             swiftSettings: settings),
         // Modules and the processes behind them, each in a process of its own: see `./dev modules`.

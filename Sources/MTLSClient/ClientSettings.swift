@@ -18,6 +18,9 @@ public struct ClientSettings: Sendable {
     /// when the client's key is in a token, since a new connection costs a signature there. Zero keeps none.
     public var idleTimeout: Duration?
 
+    /// How many bytes a response's head may have, all interim heads before it together, and its trailer section.
+    public var maximumResponseHead = ByteCount.kibibytes(16)
+
     /// What stands between the caller and all that follows, the outermost first.
     public var interceptors: [any Interceptor] = []
     /// Whether redirects are followed; nil returns them like any response. Those to another origin need an ``Agent``.

@@ -17,6 +17,11 @@ package enum ResponseBodyFraming: Hashable, Sendable {
     package init(
         _ response: HTTPResponse, to method: HTTPRequest.Method, version: HTTP1Version
     ) throws(MTLSError) {
+        if method == .connect, response.status.kind == .successful {
+            // Lengths are to be ignored: what follows belongs to the tunnel.
+            self = .empty
+            return
+        }
         let fields = response.headerFields
         let length = try Self.length(fields)
         let codings = fields[.transferEncoding]

@@ -3,10 +3,11 @@ enum Arguments {
     /// Short options without a value.
     static let flags = Set("iIvsSfkhVpL")
     /// Short options that take one.
-    static let valued = Set("XHdowEmxU")
+    static let valued = Set("XHdowEmxUT")
     /// Long options that take one.
     static let longValued: Set<Substring> = [
-        "request", "header", "data", "data-binary", "output", "write-out", "cert", "key", "cacert", "pin-source",
+        "request", "header", "data", "data-binary", "upload-file", "output", "write-out", "cert", "key", "cacert",
+        "pin-source",
         "pin-env", "pass", "pass-source", "pass-env", "module", "resolve", "connect-to", "tls-max", "connect-timeout",
         "max-time", "proxy", "socks5", "socks5-hostname", "noproxy", "proxy-user", "proxy-password-source",
         "proxy-password-env", "proxy-cert", "proxy-key", "proxy-pin-source", "proxy-pin-env", "proxy-pass-source",

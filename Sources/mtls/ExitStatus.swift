@@ -23,6 +23,7 @@ enum ExitStatus {
         case .requestInvalid, .tlsOptionsInvalid: usage
         case .resolveFailed: error.phase == .proxy ? 5 : 6
         case .localAddressUnavailable: 45
+        case .requestBodyFailed: readFailed
         case .connectFailed, .queueFull: 7
         case .responseMalformed: 8
         case .responseTruncated: 18

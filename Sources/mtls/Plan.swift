@@ -17,6 +17,8 @@ struct Plan {
     let method: HTTPRequest.Method
     let headers: [HeaderOption]
     let data: [DataPart]
+    /// The file to send; `-` is standard input.
+    let upload: String?
     let includesHead: Bool
     let failsOnError: Bool
     let failsEarly: Bool
@@ -33,10 +35,15 @@ struct Plan {
     ///   - dataKinds: In which order the data options stood.
     ///   - exists: Whether there is a file of that name.
     init(_ options: RequestOptions, dataKinds: [DataPart.Kind], exists: (String) -> Bool) throws(UsageError) {
-        targets = try Self.targets(options.urls, outputs: options.output.output)
+        targets = try Self.targets(
+            options.urls.map { Upload.url($0, file: options.message.uploadFile) }, outputs: options.output.output)
         data = DataPart.inOrder(dataKinds, text: options.message.data, binary: options.message.dataBinary)
+        upload = options.message.uploadFile
+        if upload != nil, options.message.head || !data.isEmpty {
+            throw UsageError("--upload-file excludes --data and --head")
+        }
         if options.message.head, !data.isEmpty { throw UsageError("--head and --data exclude each other") }
-        let name = options.message.request ?? (options.message.head ? "HEAD" : data.isEmpty ? "GET" : "POST")
+        let name = options.message.request ?? Self.usualMethod(options.message, data)
         guard let method = HTTPRequest.Method(name) else { throw UsageError("'\(name)' cannot be a method") }
         self.method = method
         headers = try options.message.header.map { (text) throws(UsageError) in try HeaderOption(text) }
@@ -67,6 +74,12 @@ struct Plan {
             let file = outputs.indices.contains(index) && outputs[index] != "-" ? outputs[index] : nil
             return Target(url: url, effectiveURL: url.contains("://") ? url : "https://\(url)", file: file)
         }
+    }
+
+    private static func usualMethod(_ options: MessageOptions, _ data: [DataPart]) -> String {
+        if options.head { return "HEAD" }
+        if options.uploadFile != nil { return "PUT" }
+        return data.isEmpty ? "GET" : "POST"
     }
 
     /// What is sent unless `-H` says otherwise.

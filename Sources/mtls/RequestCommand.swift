@@ -51,7 +51,10 @@ struct RequestCommand: AsyncParsableCommand {
             guard case .file(let path) = option else { return [option] }
             return try HeaderOption.lines(of: String(decoding: try Files.read(path), as: UTF8.self))
         }
-        let body = try DataPart.body(plan.data, read: Files.read)
+        let body = try Upload.body(plan)
+        let length = await Upload.length(of: body)
+        var defaults = plan.defaultFields
+        defaults.append(contentsOf: Upload.fields(length))
         if plan.connection.trustsAnything {
             console.warn("--insecure: the server is not authenticated; anybody may answer")
         }
@@ -87,9 +90,10 @@ struct RequestCommand: AsyncParsableCommand {
         let transfer = Transfer(
             request: HTTPRequest(
                 method: plan.method, scheme: nil, authority: nil, path: nil,
-                headerFields: try HeaderOption.fields(headers, defaults: plan.defaultFields)),
-            body: plan.data.isEmpty ? .none : .bytes(body), timeouts: plan.connection.timeouts,
-            includesHead: plan.includesHead, failsOnError: plan.failsOnError, agent: agent, journal: journal)
+                headerFields: try HeaderOption.fields(headers, defaults: defaults)),
+            body: body, length: length, timeouts: plan.connection.timeouts,
+            includesHead: plan.includesHead, failsOnError: plan.failsOnError,
+            showsProgress: !options.output.silent && isatty(STDERR_FILENO) == 1, agent: agent, journal: journal)
         // On the thread of the first URL's connections, which is nearly always the only one: no changes of thread then.
         let executor = try? agent.client(for: plan.targets.first?.effectiveURL ?? "").executor
         return await withTaskExecutorPreference(executor) {

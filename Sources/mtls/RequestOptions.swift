@@ -42,6 +42,13 @@ struct MessageOptions: ParsableArguments {
         help: ArgumentHelp("As --data, but files are sent as they are.", valueName: "data"))
     var dataBinary: [String] = []
 
+    @Option(
+        name: [.customShort("T"), .long], parsing: .unconditional,
+        help: ArgumentHelp(
+            "PUT this file, or - for standard input; a URL that ends with '/' gets the file's name.", valueName: "file")
+    )
+    var uploadFile: String?
+
     @Flag(name: [.customShort("I"), .long], help: "Ask for the head alone (HEAD), and show it.")
     var head = false
 }

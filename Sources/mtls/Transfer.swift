@@ -6,9 +6,12 @@ import MTLSClient
 struct Transfer: Sendable {
     let request: HTTPRequest
     let body: RequestBody
+    let length: RequestBodyLength
     let timeouts: Timeouts
     let includesHead: Bool
     let failsOnError: Bool
+    /// Whether there is a terminal that shows how far a body has come.
+    let showsProgress: Bool
     let agent: Agent
     let journal: Journal
 
@@ -54,7 +57,7 @@ struct Transfer: Sendable {
     private func head(for target: Plan.Target, at origin: Origin) throws(MTLSError) -> RequestHead {
         var request = request
         request.path = try ParsedURL(target.effectiveURL).target
-        return try FieldRules.head(of: request, at: origin, body: body.length)
+        return try FieldRules.head(of: request, at: origin, body: length)
     }
 
     @concurrent
@@ -69,7 +72,7 @@ struct Transfer: Sendable {
             outcome.report.version = response.connection.version
             outcome.report.redirects = response.redirects.count
             if let last = response.redirects.last { outcome.report.effectiveURL = last }
-            if case .known(let count) = body.length { outcome.report.uploaded = count }
+            if case .known(let count) = length { outcome.report.uploaded = count }
             show(response)
             if failsOnError, response.status.code >= 400 { throw Failure.status(response.status.code) }
             try await write(response, to: target.file, &outcome.report.downloaded)
@@ -89,9 +92,12 @@ struct Transfer: Sendable {
                         .withUnsafeBytes { try output.write($0) }
                 }
             }
+            var meter = ProgressMeter(response.head, isShown: file != nil && showsProgress)
+            defer { meter.end() }
             for try await piece in response.body {
                 try piece.withUnsafeBytes { try output.write($0) }
                 count += piece.count
+                meter.advance(to: count)
             }
         } catch let failure as FileFailure {
             throw Failure.output(failure)

@@ -7,7 +7,6 @@ import struct Glibc.linger
 /// A server without TLS or codec, that a test scripts byte by byte.
 final class RawServer: Sendable {
     private let channel: any Channel
-    private let task: Task<Void, Never>
 
     /// - Parameter serve: Called for each connection, which closes when it returns.
     init(_ serve: @escaping @Sendable (RawPeer) async throws -> Void) async throws {
@@ -20,7 +19,7 @@ final class RawServer: Sendable {
                 }
             }
         channel = bound.channel
-        task = Task {
+        Task {
             try? await withThrowingDiscardingTaskGroup { group in
                 try await bound.executeThenClose { clients in
                     for try await client in clients {
@@ -35,7 +34,8 @@ final class RawServer: Sendable {
         }
     }
 
-    deinit { task.cancel() }
+    /// Whoever was accepted is served to the end: a connection that is dropped between ends the process.
+    deinit { channel.close(promise: nil) }
 
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
 }

@@ -75,10 +75,15 @@ extension HTTP1ExchangeHandler {
             let piece = body.readSlice(length: min(body.readableBytes, Self.pieceSize))
         {
             outgoing?.source = body.readableBytes > 0 ? .bytes(body) : .none
-            context.writeAndFlush(wrapOutboundOut(piece), promise: nil)
-            wrote()
+            send(piece, context)
             if body.readableBytes == 0 { return sendingEnded() }
         }
+    }
+
+    private func send(_ piece: ByteBuffer, _ context: ChannelHandlerContext) {
+        unsentPieces += 1
+        context.writeAndFlush(wrapOutboundOut(piece)).assumeIsolated().whenSuccess { self.unsentPieces -= 1 }
+        wrote()
     }
 
     /// Sends a piece that was produced.
@@ -94,8 +99,7 @@ extension HTTP1ExchangeHandler {
             self.outgoing?.remaining = remaining - piece.readableBytes
         }
         let bytes = outgoing.isChunked ? RequestEncoder.chunk(piece, context.channel.allocator) : piece
-        context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-        wrote()
+        send(bytes, context)
         return context.channel.isWritable
     }
 
@@ -107,8 +111,7 @@ extension HTTP1ExchangeHandler {
             do {
                 let trailers = try FieldRules.trailers(trailers)
                 let bytes = RequestEncoder.lastChunk(trailers: trailers, context.channel.allocator)
-                context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-                wrote()
+                send(bytes, context)
             } catch {
                 return abort(error.at(origin.description))
             }

@@ -33,6 +33,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     var outgoing: OutgoingBody?
     /// Whether the production of the request's body was begun.
     var bodyWasTaken = false
+    /// How many pieces of the request's body the transport has not taken, or refused.
+    var unsentPieces = 0
     private var servesAtEndOfRead = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
@@ -216,8 +218,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        // Without TLS there is nothing better than FIN.
-        inputClosed(isClean: handshake == nil)
+        // Without TLS there is nothing better than FIN; and when a write was refused, a reset looks like it.
+        inputClosed(isClean: handshake == nil && unsentPieces == 0)
         pool?.connectionClosed(id, ending?.reason ?? .closedByServer, ending?.error, lost: lost)
         lost = nil
         context.fireChannelInactive()
@@ -277,7 +279,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         case .finished(let isReusable):
             answer()
             self.job = nil
-            let idle = keepAlive(job, isComplete: isReusable)
+            // What a transport delivered unasked would be taken for the next response.
+            let idle = keepAlive(job, isComplete: isReusable && pending.readableBytes == 0)
             if idle == nil { noteEnd(.notReusable) }
             pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil

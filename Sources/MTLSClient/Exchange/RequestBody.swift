@@ -106,6 +106,9 @@ extension RequestBody {
         get async throws { try await prepared().isRestartable }
     }
 
+    /// How long it is when it is sent: a file is looked at.
+    package func examinedLength() async throws -> RequestBodyLength { try await prepared().length }
+
     /// The body with all that has to be known before the head is sent: a file is looked at.
     func prepared() async throws -> PreparedBody {
         switch storage {

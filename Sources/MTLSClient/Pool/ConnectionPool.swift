@@ -244,8 +244,11 @@ final class ConnectionPool {
                 throw MTLSError(
                     .connectionLost, phase: .connect, fault: .peer, "\(origin.endpoint) closed the connection at once")
             }
+            var limits = ResponseParser.Limits()
+            limits.headBytes = settings.maximumResponseHead.bytes
             let handler = HTTP1ExchangeHandler(
-                id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, pool: self)
+                id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, limits: limits,
+                pool: self)
             let (pool, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
             let observations = made.identities.map {
                 $0.whenSuperseded { loop.execute { pool.value.identityReplaced(id) } }

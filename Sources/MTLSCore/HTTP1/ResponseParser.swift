@@ -13,7 +13,7 @@ package import HTTPTypes
 /// anything but hexadecimal digits before the extension, and what ``ResponseBodyFraming`` refuses.
 package struct ResponseParser: Sendable {
     package struct Limits: Sendable, Hashable {
-        /// The bytes of a head, and of a trailer section.
+        /// The bytes of a head, of all interim heads before it, and of a trailer section.
         package var headBytes = 16 << 10
         package var fieldCount = 256
         /// The bytes of a line that begins a chunk.
@@ -56,8 +56,10 @@ package struct ResponseParser: Sendable {
     private let limits: Limits
     private var method = HTTPRequest.Method.get
     private var state = State.idle
-    /// Extensions of chunks cost the sender one byte each and say nothing: their sum is limited too.
+    /// By how much extensions of chunks, which say nothing, exceed the chunks: limited, lest they be sent for ever.
     private var extensionBytes = 0
+    /// Interim responses may be many, but not for ever either.
+    private var interimBytes = 0
 
     package init(limits: Limits = Limits()) {
         self.limits = limits
@@ -68,6 +70,7 @@ package struct ResponseParser: Sendable {
         self.method = method
         state = .head(LineScanner())
         extensionBytes = 0
+        interimBytes = 0
     }
 
     /// Whether bytes that come now belong to a response that was begun.
@@ -102,6 +105,8 @@ package struct ResponseParser: Sendable {
         let (status, version) = try reader.statusLine()
         let response = HTTPResponse(status: status, headerFields: try reader.fields())
         if status.code < 200 {
+            interimBytes += end
+            guard interimBytes <= limits.headBytes else { throw tooLarge }
             // Behind a 101 another protocol follows.
             state = status.code == 101 ? .idle : .head(LineScanner())
             return Step(consumed: end, event: .head(response, version, .empty))
@@ -160,6 +165,7 @@ package struct ResponseParser: Sendable {
         guard extensionBytes <= limits.headBytes else {
             throw HeadReader.malformed("its chunks have more than \(limits.headBytes) bytes of extensions")
         }
+        extensionBytes = max(0, extensionBytes - size)
         state = size == 0 ? .trailers(LineScanner()) : .chunk(remaining: size)
         return try following(line.upperBound + 2, bytes)
     }

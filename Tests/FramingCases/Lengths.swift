@@ -1,0 +1,67 @@
+extension FramingCase {
+    private static func length(_ value: String, _ body: String = "hello") -> String {
+        ok("Content-Length: \(value)", body)
+    }
+
+    static let lengths: [FramingCase] = [
+        .init("length 0", length("0", ""), .body("")),
+        .init("length 00", length("00", ""), .body("")),
+        .init("zeros before the length", length("0000000000000000000000005"), .hello),
+        .init("a length in small letters", ok("content-length:5", "hello"), .hello),
+        .init("a length between blanks", length("\t 5 \t"), .hello),
+        .init("the same length twice", length("5\r\nContent-Length: 5"), .hello),
+        .init("the same length twice in a list", length("5, 5"), .hello),
+        .init("two lengths", length("5\r\nContent-Length: 4"), .malformed),
+        .init("two lengths in a list", length("5, 4"), .malformed),
+        .init("two spellings of a length", length("5, 05"), .malformed),
+        .init("a length and a comma", length("5,"), .malformed),
+        .init("a comma and a length", length(",5"), .malformed),
+        .init("a length and an empty one", length("5\r\nContent-Length:"), .malformed),
+        .init("a length with a parameter", length("5;q=1"), .malformed),
+        .init("a length with a plus", length("+5"), .malformed),
+        .init("a length with a minus", length("-5"), .malformed),
+        .init("minus zero", length("-0"), .malformed),
+        .init("a hexadecimal length", length("0x5"), .malformed),
+        .init("a hexadecimal digit", length("a", "helloworld"), .malformed),
+        .init("a fraction", length("5.0"), .malformed),
+        .init("an exponent", length("1e1"), .malformed),
+        .init("a separator in the length", length("5_0"), .malformed),
+        .init("a space in the length", length("5 5"), .malformed),
+        .init("an empty length", length(""), .malformed),
+        .init("a word for a length", length("five"), .malformed),
+        .init("a quoted length", length("\"5\""), .malformed),
+        .init("digits beyond ASCII", length("\u{B2}"), .malformed),
+        .init("a no-break space behind the length", length("5\u{A0}"), .malformed),
+        .init("a vertical tab behind the length", length("5\u{B}"), .malformed),
+        .init("2^63 - 1 bytes", length("9223372036854775807"), .malformed),
+        .init("2^63 bytes", length("9223372036854775808"), .malformed),
+        .init("2^64 bytes and five", length("18446744073709551621"), .malformed),
+        .init("2^63 - 2 bytes of which five come", length("9223372036854775806"), then: .closes, .truncated),
+        .init("a body that is short by one", length("6"), then: .closes, .truncated),
+        .init("a body that is short by all", length("5", ""), then: .closes, .truncated),
+        .init("a short body and a reset", length("6"), then: .resets, .fails("connection.lost")),
+        .init("a whole body and the end", length("5"), then: .closes, .hello),
+        .init("a whole body and a reset", length("5"), then: .resets, .hello),
+        .init("a body that is long by one", length("5", "hello!"), .hello, lives: false),
+        .init("a byte behind no body", length("0", "!"), .body(""), lives: false),
+        .init("an empty line behind the body", length("5", "hello\r\n"), .hello, lives: false),
+        .init("a second response behind the first", length("5", "hello" + length("3", "bad")), .hello, lives: false),
+        .init(
+            "an interim response behind the last", length("5", "helloHTTP/1.1 100 Continue\r\n\r\n"), .hello,
+            lives: false),
+        .init("no length, and the end", ok("", "hello"), then: .closes, .hello),
+        .init("no length, no body, and the end", ok(""), then: .closes, .body("")),
+        .init("no length, and a reset", ok("", "hello"), then: .resets, .fails("connection.lost")),
+        .init("no length, keep-alive, and the end", ok("Connection: keep-alive", "hello"), then: .closes, .hello),
+        .init("no length, and what looks like a response", ok("", length("5")), then: .closes, .body(length("5"))),
+        .init(
+            "a length and chunks", chunked("0\r\n\r\n", "Content-Length: 5\r\nTransfer-Encoding: chunked"), .malformed),
+        .init(
+            "chunks and a length", chunked("0\r\n\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5"), .malformed),
+        .init(
+            "a length of 0 and chunks", chunked("0\r\n\r\n", "Content-Length: 0\r\nTransfer-Encoding: chunked"),
+            .malformed),
+        .init("a length and identity", ok("Content-Length: 5\r\nTransfer-Encoding: identity", "hello"), .malformed),
+        .init("a length in Content_Length", ok("Content_Length: 3", "hello"), then: .closes, .hello),
+    ]
+}
