@@ -140,20 +140,28 @@ private struct DeafResolver: MTLSClient.Resolver {
 /// Reads once from each connection, and says nothing.
 private final class SilentServer: Sendable {
     private let channel: any Channel
+    /// Whoever does not read does not hear of the end.
+    private let clients: Box<[any Channel]>
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
 
     init(_ arrived: Gate) async throws {
+        let clients = Box<[any Channel]>([])
+        self.clients = clients
         channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.autoRead, value: false)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
+                clients.value.append(channel)
+                return channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Listening(arrived))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
     }
 
-    deinit { channel.close(promise: nil) }
+    deinit {
+        channel.close(promise: nil)
+        for client in clients.value { client.close(promise: nil) }
+    }
 
     private final class Listening: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
