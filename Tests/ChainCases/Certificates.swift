@@ -132,6 +132,22 @@ extension ChainCase {
         .init("a root for clients", .purposeMismatch) {
             try ThreeParties(root: { $0.set(.purposes(KeyPurpose.clientAuth)) }).input
         },
+        .init("an intermediate for any purpose", .purposeMismatch) {
+            try ThreeParties(middle: { $0.set(.purposes(KeyPurpose.any)) }).input
+        },
+        .init("an ECDSA key for key transport alone", .purposeMismatch, .differs("OpenSSL does not look at the key")) {
+            try ThreeParties(leaf: { $0.set(.keyUsage(.keyEncipherment)) }).input
+        },
+        .init("an ECDSA key for key agreement alone", .purposeMismatch, .differs("OpenSSL does not look at the key")) {
+            try ThreeParties(leaf: { $0.set(.keyUsage(.keyAgreement)) }).input
+        },
+        .init("critical policy mappings", .extensionUnknown, .differs("OpenSSL processes policies")) {
+            let oid = DER.objectIdentifier("1.2.3.4")
+            let mappings = DER.sequence(DER.sequence(oid, oid))
+            return try ThreeParties(middle: {
+                $0.extensions.append(.init("2.5.29.33", critical: true, mappings))
+            }).input
+        },
         .init("a key for revocation lists alone", .purposeMismatch) {
             try ThreeParties(leaf: { $0.set(.keyUsage(.crlSign)) }).input
         },

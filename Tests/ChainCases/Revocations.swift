@@ -37,6 +37,19 @@ extension ChainCase {
         listed("an entry with a critical extension", .revocationUnknown) { list, _ in
             list.revoked = [([0x01], [.init("1.2.3.4.5", critical: true, [0x05, 0x00])])]
         },
+        .init(
+            "a whole list, and a delta list that names it", .revocationUnknown,
+            .differs("OpenSSL passes over the delta")
+        ) {
+            let parties = try ThreeParties()
+            return try parties.input.with {
+                let whole = RevocationForge(issuer: parties.middle)
+                var delta = whole
+                delta.revoked = [(try serial(parties.leaf), [])]
+                delta.extensions.append(.init("2.5.29.27", critical: true, [0x02, 0x01, 0x01]))
+                $0.lists = [try whole.signed(by: parties.middle.key), try delta.signed(by: parties.middle.key)]
+            }
+        },
         .init("no list, and one is demanded", .revocationUnknown, .cannotTell) {
             try ThreeParties().input.with { $0.revocation = .required }
         },

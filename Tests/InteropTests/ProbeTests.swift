@@ -71,6 +71,17 @@ import Testing
         #expect(outcome.output.contains("may refuse requests"))
     }
 
+    @Test func aSilentServerIsGivenNoMoreThanMaxTime() async throws {
+        let silence = try Silence()
+        let start = ContinuousClock.now
+        let outcome = try await MTLSCommand.run(
+            ["probe", "https://127.0.0.1:\(silence.port)", "--insecure", "-m", "0.2"])
+        #expect(outcome.status == 28)
+        #expect(outcome.errors.contains("0.2 seconds"), "\(outcome.errors)")
+        // Without the limit each of the two handshakes is given ten seconds.
+        #expect(.now - start < .seconds(10))
+    }
+
     @Test func aBadServerIsShownAllTheSame() async throws {
         let files = try await CommandFiles()
         let outcome = try await MTLSCommand.run(

@@ -113,7 +113,9 @@ enum TrustRefusal {
 
     static func wrongName(_ leaf: Certificate, _ name: String) -> MTLSError {
         let names = leaf.dnsNames + leaf.ipAddresses
-        let held = names.isEmpty ? "it has no subject alternative name" : "it is for \(list(names))"
+        let held =
+            names.isEmpty
+            ? "it has no subject alternative name that is a DNS name or an address" : "it is for \(list(names))"
         return MTLSError(
             .nameMismatch, phase: .verify, fault: .peer,
             "the certificate of \(name), \"\(leaf.subject)\", is not for that name: \(held)",

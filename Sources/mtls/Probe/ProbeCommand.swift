@@ -47,7 +47,11 @@ struct ProbeCommand: TokenCommand {
             probe.timeouts.connect = plan.timeouts.connect
             probe.timeouts.handshake = plan.timeouts.handshake
         }
-        probe.timeouts.request = plan.timeouts.request
+        if let all = plan.timeouts.request, all > .zero {
+            probe.timeouts.request = all
+            probe.timeouts.connect = min(probe.timeouts.connect ?? all, all)
+            probe.timeouts.handshake = min(probe.timeouts.handshake ?? all, all)
+        }
         let report = await probe.examine()
         let status = report.error.map(ExitStatus.of) ?? 0
         if json {

@@ -56,7 +56,7 @@ struct Verification {
     func run() async throws -> Int32 {
         let presented = PresentedChain(
             try ([leaf] + chain).flatMap { try Self.certificates($0) },
-            staples: try staple.map { [try Files.read($0)] } ?? [])
+            staples: try staple.map { [try Self.response($0)] } ?? [])
         let evaluator = TrustEvaluator(trust)
         try await evaluator.prepare()
         let verdict = evaluator.verdict(on: presented, for: expected, name: name, purpose: purpose, at: time)
@@ -81,6 +81,13 @@ struct Verification {
             throw MTLSError(
                 .identityMalformed, phase: .prepare, fault: .caller, "\"\(path)\" holds no certificate: \(error)")
         }
+    }
+
+    /// An empty one would count as none.
+    private static func response(_ path: String) throws -> [UInt8] {
+        let bytes = try Files.read(path)
+        guard !bytes.isEmpty else { throw UsageError("--ocsp names \(Printable.escape(path)), which is empty") }
+        return bytes
     }
 
     private static func line(_ certificate: Certificate) -> String {

@@ -60,6 +60,17 @@ import Testing
         #expect(outcome.output.contains("CN=Middle"))
     }
 
+    @Test func anEmptyFileIsNoStaple() async throws {
+        let root = try CertificateAuthority(commonName: "Root")
+        let directory = try TemporaryDirectory()
+        try directory.write(try root.issue(.server(names: ["api.example"])).certificatePEM, to: "server.pem")
+        let ca = try root.writeRoot(to: directory.path)
+        let outcome = try await MTLSCommand.run(
+            ["verify", "--ca", ca, "--host", "api.example", "--ocsp", "/dev/null", "\(directory.path)/server.pem"])
+        #expect(outcome.status == 2)
+        #expect(outcome.errors.contains("--ocsp"))
+    }
+
     @Test func jsonTellsTheReason() async throws {
         let root = try CertificateAuthority(commonName: "Root")
         let directory = try TemporaryDirectory()

@@ -121,9 +121,9 @@ struct CertificateProfile: Sendable {
         }
     }
 
-    /// What may be critical, and says nothing that could refuse a path here: certificate policies, policy mappings and
-    /// inhibitAnyPolicy, and where revocation lists are.
-    private static let harmless: Set<String> = ["2.5.29.31", "2.5.29.32", "2.5.29.33", "2.5.29.54"]
+    /// What may be critical, and says nothing that could refuse a path here: certificate policies,
+    /// inhibitAnyPolicy, and where revocation lists are. GnuTLS does not know critical policy mappings.
+    private static let harmless: Set<String> = ["2.5.29.31", "2.5.29.32", "2.5.29.54"]
 
     private mutating func takeBasicConstraints(_ value: ArraySlice<UInt8>) throws(MalformedDER) {
         var reader = DERReader(value, "the basic constraints")

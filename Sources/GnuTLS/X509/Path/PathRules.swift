@@ -71,16 +71,18 @@ struct PathRules {
     }
 
     private func purposes(_ purpose: String) -> PathFault? {
-        for profile in path {
-            guard let purposes = profile.purposes else { continue }
-            guard purposes.contains(purpose) || purposes.contains(KeyPurpose.any) else {
+        for (index, profile) in path.enumerated() {
+            guard let purposes = profile.purposes, !purposes.contains(purpose) else { continue }
+            // An intermediate has to name it: any purpose is not enough for GnuTLS and OpenSSL, either.
+            let isIntermediate = index > 0 && index < path.count - 1
+            guard !isIntermediate, purposes.contains(KeyPurpose.any) else {
                 return PathFault(.purpose(purpose, "its extended key usage lacks it"), of: profile.certificate)
             }
         }
         guard let leaf = path.first, let usage = leaf.keyUsage else { return nil }
-        let needed: KeyUsage =
-            purpose == KeyPurpose.serverAuth
-            ? [.digitalSignature, .keyEncipherment, .keyAgreement] : .digitalSignature
+        // Servers sign (RFC 8446 §4.4.2.2, RFC 8422 §2), but for RSA key transport in TLS 1.2.
+        let isTransport = purpose == KeyPurpose.serverAuth && leaf.certificate.publicKey.algorithm == .rsa
+        let needed: KeyUsage = isTransport ? [.digitalSignature, .keyEncipherment] : .digitalSignature
         guard usage.isDisjoint(with: needed) else { return nil }
         return PathFault(.purpose(purpose, "its key usage does not allow what TLS does"), of: leaf.certificate)
     }

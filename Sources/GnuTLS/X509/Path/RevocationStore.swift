@@ -38,7 +38,7 @@ package final class RevocationStore: Sendable {
     }
 
     /// A certificate is good when one list of its issuer is in force and none that its issuer signed, in force or not,
-    /// names it.
+    /// understood or not, names it.
     private func reason(
         against profile: CertificateProfile, _ issuer: CertificateProfile, _ time: Int64
     ) -> PathFault.Reason? {
@@ -53,6 +53,11 @@ package final class RevocationStore: Sendable {
         var isGood = false
         for (number, list) in about {
             if let why = uselessness(of: (number, list), issuer) {
+                trouble = trouble ?? why
+            } else if let oid = list.contents.unknownCritical {
+                let why = "the revocation list has the extension \(oid), which is not understood"
+                // A delta beside its base says what has changed since.
+                if list.contents.revoked[profile.serial] != nil { return .revocationUnknown(why) }
                 trouble = trouble ?? why
             } else if let revocation = list.contents.revoked[profile.serial] {
                 return .revoked(revocation)
@@ -78,9 +83,7 @@ package final class RevocationStore: Sendable {
         guard isSigned(numbered, by: issuer.certificate.publicKey) else {
             return "the revocation list was not signed by its issuer"
         }
-        return list.contents.unknownCritical.map {
-            "the revocation list has the extension \($0), which is not understood"
-        }
+        return nil
     }
 
     private func isSigned(_ numbered: Numbered, by issuer: PublicKey) -> Bool {
