@@ -25,7 +25,9 @@ import Testing
             #expect(try await client.get().status == .ok)
             #expect(chain.code == nil)
         } catch let error as MTLSError {
-            #expect(error.code == chain.code, "\(error)")
+            // GnuTLS itself ends a handshake in which the key is used for what its certificate forbids.
+            let isForKeyUsage = chain.code == .purposeMismatch && error.code == .handshakeFailed
+            #expect(error.code == chain.code || isForKeyUsage, "\(error)")
         }
         await client.shutdown(graceful: false)
     }
