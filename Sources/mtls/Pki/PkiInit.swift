@@ -20,24 +20,42 @@ struct PkiInit: PkiSubcommand {
     func perform() async throws -> Int32 {
         let hosts = hosts.isEmpty ? PkiServer.standardHosts : hosts
         let names = try PkiServer.names(hosts: hosts, addresses: [])
-        let directory = place.directory
+        try prepare()
+        let secret = try await passphrase.read(for: "key \(place.directory.keyPath("client"))")
+        try makeRoot()
+        let authority = try await StoredAuthority("ca", in: place.directory, passphrase: nil)
+        try makeLeaves(of: authority, hosts: hosts, names: names, secret: secret)
+        return 0
+    }
+
+    // The steps that do not wait stand apart: with them in `perform`, Swift 6.3.1 crashes in release builds.
+
+    private func prepare() throws {
         try place.prepare()
+        let directory = place.directory
         try directory.requireFree("ca", isAuthority: true, replaces: place.force)
         for file in ["server", "client"] { try directory.requireFree(file, replaces: place.force) }
-        let secret = try await passphrase.read(for: "key \(directory.keyPath("client"))")
+    }
 
-        func period(_ days: Int) throws -> LeafRequest.Period { try PkiPeriod.parse([]).period(days: days) }
-        _ = try directory.makeRoot(
-            "ca", commonName: "Development CA", key: keyType.kind, period: try period(3650), pathLength: nil,
-            passphrase: nil, replaces: place.force)
-        let authority = try await StoredAuthority("ca", in: directory, passphrase: nil)
+    private func makeRoot() throws {
+        _ = try place.directory.makeRoot(
+            "ca", commonName: "Development CA", key: keyType.kind, period: try Self.period(days: 3650),
+            pathLength: nil, passphrase: nil, replaces: place.force)
+    }
+
+    private static func period(days: Int) throws -> LeafRequest.Period { try PkiPeriod.parse([]).period(days: days) }
+
+    private func makeLeaves(
+        of authority: StoredAuthority, hosts: [String], names: AlternativeNames, secret: SecretBytes?
+    ) throws {
+        let directory = place.directory
         let leaves = [
             ("server", hosts[0], names, KeyPurpose.serverAuth), ("client", client, .init(), KeyPurpose.clientAuth),
         ]
         for (file, commonName, names, purpose) in leaves {
             let key = try PrivateKey.generate(keyType.kind)
             let request = LeafRequest(
-                subject: .commonName(commonName), names: names, purposes: [purpose], period: try period(365))
+                subject: .commonName(commonName), names: names, purposes: [purpose], period: try Self.period(days: 365))
             let chain = [try authority.certify(request, for: key.publicKey, file: file)]
             let own = file == "client" ? secret : nil
             try directory.write(key, chain, to: file, passphrase: own, replaces: place.force)
@@ -56,7 +74,6 @@ struct PkiInit: PkiSubcommand {
         if secret != nil { summary.add("pkcs12", directory.containerPath("client"), "both, encrypted") }
         summary.next = Self.next(directory, host: hosts[0], passphrase: passphrase)
         summary.write(json: place.json)
-        return 0
     }
 
     /// A server for the trial, and the request to it.
