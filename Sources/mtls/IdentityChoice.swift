@@ -129,3 +129,26 @@ extension Identity {
         }
     }
 }
+
+extension IdentityOptions {
+    /// Whom the options name; nil when nobody.
+    func identity() throws(UsageError) -> Identity? {
+        guard pass == nil else {
+            throw UsageError(
+                "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
+        }
+        let choice = try IdentityChoice(
+            certificate: cert, key: key, certificateType: certType, keyType: keyType, exists: Files.exists)
+        return Identity(
+            choice, pin: try .named("pin", file: pinSource, variable: pinEnv),
+            passphrase: try .named("pass", file: passSource, variable: passEnv), module: module,
+            prompts: Files.hasTerminal)
+    }
+}
+
+extension ProxyPlan {
+    /// Whom an https proxy is shown.
+    func clientIdentity(module: String?) -> Identity? {
+        Identity(identity, pin: pin, passphrase: passphrase, module: module, prompts: Files.hasTerminal)
+    }
+}

@@ -4,6 +4,8 @@ indirect enum JSON {
     case array([JSON])
     case string(String)
     case number(Int)
+    /// A finite one; others have no place in JSON, and become null.
+    case decimal(Double)
     case bool(Bool)
     case null
 
@@ -17,6 +19,7 @@ indirect enum JSON {
         case .array(let elements): "[" + elements.map(\.text).joined(separator: ",") + "]"
         case .string(let text): Self.quoted(text)
         case .number(let number): "\(number)"
+        case .decimal(let number): number.isFinite ? "\(number)" : "null"
         case .bool(let bool): "\(bool)"
         case .null: "null"
         }

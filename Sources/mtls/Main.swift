@@ -14,7 +14,7 @@ struct MTLS: AsyncParsableCommand {
         version: version,
         subcommands: [
             RequestCommand.self, ProbeCommand.self, PkiCommand.self, TokensCommand.self, KeysCommand.self,
-            DoctorCommand.self, VerifyCommand.self,
+            DoctorCommand.self, VerifyCommand.self, BenchCommand.self,
         ],
         defaultSubcommand: RequestCommand.self)
 }

@@ -1,5 +1,6 @@
 import Glibc
 import PKCS11
+import Synchronization
 
 /// Lets signals end the process as they do by default, but with the terminal as it was (a question for a PIN turns the
 /// echo off) and with the tokens' modules finalized: a TPM without a resource manager keeps a place for each process
@@ -65,10 +66,24 @@ enum Signals {
         return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1  // SIG_IGN
     }
 
+    private static let interruption = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Has the next SIGINT call `action` in place of ending the process; the one after it ends the process.
+    static func onInterrupt(_ action: @escaping @Sendable () -> Void) { interruption.withLock { $0 = action } }
+
+    private static func takeInterruption() -> Bool {
+        let action = interruption.withLock { $0.take() }
+        action?()
+        return action != nil
+    }
+
     private static func answer() -> UnsafeMutableRawPointer? {
         var byte: UInt8 = 0
-        while read(bell.readEnd, &byte, 1) != 1 { guard errno == EINTR else { return nil } }
-        let caught = Int32(byte)
+        var caught: Int32 = 0
+        repeat {
+            while read(bell.readEnd, &byte, 1) != 1 { guard errno == EINTR else { return nil } }
+            caught = Int32(byte)
+        } while caught == SIGINT && takeInterruption()
         // From here on the same signal, or an alarm, ends the process at once: a module may hang in its finalization.
         signal(caught, SIG_DFL)
         signal(SIGALRM, SIG_DFL)

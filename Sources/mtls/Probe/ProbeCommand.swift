@@ -25,20 +25,10 @@ struct ProbeCommand: TokenCommand {
     @OptionGroup(title: "Proxy") var proxy: ProxyOptions
 
     func perform() async throws -> Int32 {
-        guard identity.pass == nil else {
-            throw UsageError(
-                "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
-        }
-        let choice = try IdentityChoice(certificate: identity.cert, key: identity.key, exists: Files.exists)
+        let chosen = try identity.identity()
         let plan = try ConnectionPlan(
             connection, transport: TransportPlan(transport), proxy: ProxyPlan(proxy, exists: Files.exists))
-        let proxyIdentity = Identity(
-            plan.proxy.identity, pin: plan.proxy.pin, passphrase: plan.proxy.passphrase, module: identity.module,
-            prompts: Files.hasTerminal)
-        let chosen = Identity(
-            choice, pin: try .named("pin", file: identity.pinSource, variable: identity.pinEnv),
-            passphrase: try .named("pass", file: identity.passSource, variable: identity.passEnv),
-            module: identity.module, prompts: Files.hasTerminal)
+        let proxyIdentity = plan.proxy.clientIdentity(module: identity.module)
         var probe = try Probe(
             url.contains("://") ? url : "https://\(url)", identity: chosen, trust: plan.trust, tls: plan.tls,
             over: plan.isDirect ? nil : plan.connector(proxyIdentity: proxyIdentity))
