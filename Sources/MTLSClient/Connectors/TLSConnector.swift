@@ -101,7 +101,7 @@ public struct TLSConnector: Connector {
         let place = SessionStore.Place(endpoint: endpoint, name: name, settings: limited)
         let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
         let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
-        return try await attempt.run(judge: judge, loop: context.eventLoop) { attempt in
+        return try await attempt.run(judge: judge, known: tls.certificates, loop: context.eventLoop) { attempt in
             try await connect(to: endpoint, context, handshake, attempt)
         }
     }
@@ -143,7 +143,7 @@ public struct TLSConnector: Connector {
         let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
         let timeouts = context.timeouts
         return try await withTaskCancellationHandler {
-            try await channel.eventLoop.submit {
+            let begin: @Sendable () -> Void = {
                 let handler = GnuTLSHandler(
                     configuration: handshake.configuration(timeouts, attempt), completion: completion)
                 do {
@@ -151,7 +151,8 @@ public struct TLSConnector: Connector {
                 } catch {
                     completion.fail(error)
                 }
-            }.get()
+            }
+            if channel.eventLoop.inEventLoop { begin() } else { try await channel.eventLoop.submit(begin).get() }
             let summary = try await completion.futureResult.get()
             channel.closeFuture.whenComplete { _ in attempt.ended() }
             let candidates = handshake.candidates
