@@ -37,7 +37,7 @@ extension HTTP1ExchangeHandler {
     /// How much of a body in memory is given to the connection at once.
     private static let pieceSize = 1 << 18
 
-    func sendHead(of job: RequestJob, awaitsConsent: Bool) {
+    func sendHead(of job: RequestJob, awaitsConsent: Bool, now: Deadline) {
         guard let context else { return }
         outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
         var inline: ByteBuffer?
@@ -49,16 +49,16 @@ extension HTTP1ExchangeHandler {
             outgoing?.source = .none
         }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        wrote()
-        if !awaitsConsent { sendBody() }
+        wrote(now: now)
+        if !awaitsConsent { sendBody(now: now) }
     }
 
     /// The server consents to the body, or there is no need to ask.
-    func sendBody() {
+    func sendBody(now: Deadline = .now) {
         guard let context, let outgoing else { return }
         self.outgoing?.isHeldBack = false
         switch outgoing.source {
-        case .none: sendingEnded()
+        case .none: sendingEnded(now: now)
         case .bytes: sendBytes()
         case .production(let production, nil):
             let sink = RequestBodySink(self)
@@ -141,9 +141,9 @@ extension HTTP1ExchangeHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    private func sendingEnded() {
+    private func sendingEnded(now: Deadline = .now) {
         outgoing = nil
-        requestEnded()
+        requestEnded(now: now)
     }
 
     private static func lengthError(_ how: String, _ origin: Origin) -> MTLSError {

@@ -36,6 +36,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     /// How many pieces of the request's body the transport has not taken, or refused.
     var unsentPieces = 0
     private var servesAtEndOfRead = false
+    /// Whether the channel was asked for a read that is not over.
+    private var isReading = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
     /// Why the connection is closed, where this side knows.
@@ -64,7 +66,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     // MARK: The request
 
-    func start(_ job: RequestJob, isReused: Bool) {
+    func start(_ job: RequestJob, isReused: Bool, now: Deadline = .now) {
         guard let context, context.channel.isActive else {
             // The pool has not been told of the end yet, and will send the request elsewhere.
             lost = job
@@ -81,14 +83,14 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         machine = ExchangeStateMachine(
             origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start,
             awaitsConsent: awaitsConsent, allowsUpgrade: job.allowsUpgrade)
-        event { (machine) throws(InvariantViolation) in try machine.start(now: .now) }
-        sendHead(of: job, awaitsConsent: awaitsConsent)
+        event(rearms: false) { (machine) throws(InvariantViolation) in try machine.start(now: now) }
+        sendHead(of: job, awaitsConsent: awaitsConsent, now: now)
         rearm()
     }
 
-    func wrote() { machine?.wrote(now: .now) }
+    func wrote(now: Deadline = .now) { machine?.wrote(now: now) }
 
-    func requestEnded() { machine?.requestEnded(now: .now) }
+    func requestEnded(now: Deadline = .now) { machine?.requestEnded(now: now) }
 
     /// Ends the exchange with `error`, and with it the connection.
     func abort(_ error: MTLSError) {
@@ -114,6 +116,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     private func parse() throws(MTLSError) {
+        let now = Deadline.now
         while job != nil, parser.isInMessage {
             let result = pending.withUnsafeReadableBytes { bytes in
                 Result { () throws(MTLSError) in try parser.next(bytes) }
@@ -122,26 +125,28 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             pending.moveReaderIndex(forwardBy: step.consumed)
             switch step.event {
             case .needsMore: return
-            case .head(let head, let version, let framing): headCame(head, version, framing)
+            case .head(let head, let version, let framing): headCame(head, version, framing, now)
             case .body(let count):
                 guard let piece = pending.readSlice(length: count) else { return }
                 if pending.readableBytes == 0 { pending = ByteBuffer() }
-                event { (machine) throws(InvariantViolation) in
-                    try machine.responseChunk(count, now: .now)
+                event(rearms: false) { (machine) throws(InvariantViolation) in
+                    try machine.responseChunk(count, now: now)
                 } delivering: { [self] in
                     body?.append(piece)
                     if case .chunk = $0 { servesAtEndOfRead = true }
                 }
             case .end(let trailers):
                 body?.trailers = trailers
-                event { (machine) throws(InvariantViolation) in try machine.responseEnded() }
+                event(rearms: false) { (machine) throws(InvariantViolation) in try machine.responseEnded() }
             }
         }
     }
 
-    private func headCame(_ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming) {
-        event { (machine) throws(InvariantViolation) in
-            try machine.responseHead(head, framing: framing, now: .now)
+    private func headCame(
+        _ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming, _ now: Deadline
+    ) {
+        event(rearms: false) { (machine) throws(InvariantViolation) in
+            try machine.responseHead(head, framing: framing, now: now)
         } delivering: { [self] in
             if case .interim = $0 { job?.informational?(head) }
             guard case .head = $0 else { return }
@@ -152,14 +157,22 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
         answer()
         if job == nil {
-            context.read()
+            read()
         } else {
             let hasLeftover = pending.readableBytes > 0
             event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
         }
         context.fireChannelReadComplete()
+    }
+
+    /// Asks for a read, unless one is outstanding.
+    private func read() {
+        guard !isReading, let context else { return }
+        isReading = true
+        context.read()
     }
 
     /// Resumes the caller, or the body's reader, with what the read has brought.
@@ -245,14 +258,14 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     // MARK: What the machine decides
 
+    /// - Parameter rearms: Whether the timer is looked after; the end of a read does that for all that came in it.
     private func event(
-        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
+        rearms: Bool = true, _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
         delivering: (ExchangeStateMachine.Delivery) -> Void = { _ in }
     ) {
-        guard machine != nil else { return }
         let action: ExchangeStateMachine.Action
         do {
-            guard let told = try machine.withValue(tell) else { return }
+            guard let told = try machine?.told(tell) else { return }
             action = told
         } catch {
             return end(.failed(error.error(phase: .response)))
@@ -263,8 +276,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         }
         if action.stopSending { stopSending() }
         if action.startSending { sendBody() }
-        if action.read { context?.read() }
-        if let outcome = action.outcome { end(outcome) } else { rearm() }
+        if action.read { read() }
+        if let outcome = action.outcome { end(outcome) } else if rearms { rearm() }
     }
 
     private func end(_ outcome: ExchangeStateMachine.Outcome) {
@@ -285,7 +298,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
             body = nil
-            if idle != nil { context?.read() }
+            if idle != nil { read() }
             pool?.exchangeEnded(id, keepFor: idle)
         case .failed(let error):
             let isRetried = shouldRetry(job, error)
@@ -309,7 +322,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private func keepAlive(_ job: RequestJob, isComplete: Bool) -> Duration? {
         guard let response else { return nil }
         let verdict = KeepAlivePolicy.verdict(
-            method: job.head.method, requestFields: job.head.fields, response: response.head,
+            method: job.head.method, requestFields: job.head.given, response: response.head,
             version: response.version, isComplete: isComplete,
             idleTimeout: KeepAlivePolicy.idleTimeout(
                 idleTimeout, isKeyInToken: handshake?.isKeyExternal ?? false))
@@ -389,20 +402,11 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 @available(*, unavailable)
 extension HTTP1ExchangeHandler: Sendable {}
 
-extension Optional where Wrapped: ~Copyable {
-    /// Changes the value in place, if there is one.
-    fileprivate mutating func withValue<Result, Failure: Error>(
-        _ body: (inout Wrapped) throws(Failure) -> Result
-    ) throws(Failure) -> Result? {
-        guard var value = take() else { return nil }
-        let result: Result
-        do {
-            result = try body(&value)
-        } catch {
-            self = consume value
-            throw error
-        }
-        self = consume value
-        return result
+extension ExchangeStateMachine {
+    /// Tells it something where it stands: it is large to move.
+    fileprivate mutating func told(
+        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> Action
+    ) throws(InvariantViolation) -> Action {
+        try tell(&self)
     }
 }

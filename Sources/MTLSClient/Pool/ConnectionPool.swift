@@ -49,7 +49,8 @@ final class ConnectionPool {
 
     /// Takes a request that wants an answer.
     func submit(_ job: RequestJob) {
-        job.start = .now
+        let now = Deadline.now
+        job.start = now
         job.number = journal.requestBegan()
         guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
         if let limit = job.timeouts.limit(of: .request) {
@@ -58,7 +59,7 @@ final class ConnectionPool {
                 give(up: job, .timeout(.request, limit: limit, origin: origin))
             }
         }
-        lease(job, distrustingIdle: false)
+        lease(job, distrustingIdle: false, now: now)
     }
 
     /// The caller does not want the answer any more.
@@ -87,13 +88,12 @@ final class ConnectionPool {
         job.finish(.failure(error))
     }
 
-    private func lease(_ job: RequestJob, distrustingIdle: Bool) {
+    private func lease(_ job: RequestJob, distrustingIdle: Bool, now: Deadline) {
         lastRequest += 1
         job.id = lastRequest
         waiting[job.id] = job
         perform(
-            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: .now)
-        )
+            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now))
     }
 
     // MARK: What the machine decides
@@ -309,7 +309,7 @@ final class ConnectionPool {
             journal.requestRetried(lost, after: error ?? Self.closedUnseen(origin), on: id)
         }
         attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: .now) }
-        if let lost { lease(lost, distrustingIdle: true) }
+        if let lost { lease(lost, distrustingIdle: true, now: .now) }
     }
 
     /// The request on the connection, whose response has come whole or not at all, is over.
