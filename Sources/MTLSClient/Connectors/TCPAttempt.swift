@@ -97,6 +97,8 @@ final class TCPAttempt {
         var bootstrap = ClientBootstrap(group: loop)
             .connectTimeout(.hours(24 * 365))
             .channelOption(.autoRead, value: false)
+            .channelOption(.recvAllocator, value: ReadSize.allocator)
+            .channelOption(.maxMessagesPerRead, value: ReadSize.readsAtOnce)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
         if let keepAlive = options.keepAlive {
             func option(_ name: Int32) -> ChannelOptions.Types.SocketOption {
