@@ -270,6 +270,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             signatureDuration: session.timeToSign,
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
+        presented = nil
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
         completion.succeed(summary)

@@ -1,5 +1,6 @@
 import DevPKI
 import Glibc
+import HTTPTypes
 import MTLSClient
 import MTLSTestKit
 import NIOCore
@@ -37,6 +38,28 @@ import Testing
             threads.insert(UInt(pthread_self()))
         }
         return (threads, client.arrivalsFromOtherThreads - arrivals)
+    }
+
+    @Test func aBodyIsMadeOnTheClientsExecutorWhereItsSenderRuns() async throws {
+        let world = try World()
+        let server = try await world.server(.ignored)
+        let client = try Client(
+            server.url, connector: TLSConnector(trust: world.trust), on: MultiThreadedEventLoopGroup.singleton.next())
+        let (sender, maker) = try await withTaskExecutorPreference(client.executor) { try await Self.upload(client) }
+        #expect(sender == maker)
+        await client.shutdown()
+    }
+
+    @concurrent
+    private static func upload(_ client: Client) async throws -> (sender: UInt, maker: UInt) {
+        let (threads, continuation) = AsyncStream.makeStream(of: UInt.self)
+        let pieces = AsyncStream<[UInt8]> {
+            continuation.yield(UInt(pthread_self()))
+            continuation.finish()
+            return nil
+        }
+        _ = try await client.execute(HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/"), body: .stream(pieces))
+        return (UInt(pthread_self()), await threads.first { _ in true } ?? 0)
     }
 
     @Test func aRequestFromElsewhereWorksAsWell() async throws {
