@@ -68,8 +68,9 @@ enum Signals {
 
     private static let interruption = Mutex<(@Sendable () -> Void)?>(nil)
 
-    /// Has the next SIGINT call `action` in place of ending the process; the one after it ends the process.
-    static func onInterrupt(_ action: @escaping @Sendable () -> Void) { interruption.withLock { $0 = action } }
+    /// Has the next SIGINT call `action` in place of ending the process; the one after it ends the process. With nil the
+    /// next one does.
+    static func onInterrupt(_ action: (@Sendable () -> Void)?) { interruption.withLock { $0 = action } }
 
     private static func takeInterruption() -> Bool {
         let action = interruption.withLock { $0.take() }

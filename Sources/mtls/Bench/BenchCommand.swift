@@ -31,10 +31,7 @@ struct BenchCommand: TokenCommand {
         let plan = try ConnectionPlan(
             connection, transport: TransportPlan(transport), proxy: ProxyPlan(proxy, exists: Files.exists))
         let url = url.contains("://") ? url : "https://\(url)"
-        var (origin, target) = (url, "/")
-        let parsed = try ParsedURL(url)
-        (origin, target) = (parsed.origin.description, parsed.target)
-
+        let target = try ParsedURL(url)
         var tls = plan.tls
         if !load.resumes { tls.resumption = .off }
         var settings = load.settings
@@ -42,11 +39,11 @@ struct BenchCommand: TokenCommand {
         let connector = TLSConnector(
             identity: identity, trust: plan.trust, settings: tls,
             over: try plan.connector(proxyIdentity: plan.proxy.clientIdentity(module: self.identity.module)))
-        let client = try Client(origin, connector: connector, settings: settings)
+        let client = try Client(target.origin.description, connector: connector, settings: settings)
         let runner = LoadRunner(
             client: client,
             request: HTTPRequest(
-                method: load.method, scheme: nil, authority: nil, path: target,
+                method: load.method, scheme: nil, authority: nil, path: target.target,
                 headerFields: try HeaderOption.fields(load.headers, defaults: load.defaultFields)),
             body: load.body, plan: load)
         if plan.trustsAnything { Console().warn("--insecure: the server is not authenticated; anybody may answer") }
@@ -66,6 +63,7 @@ struct BenchCommand: TokenCommand {
             outcome = .failure(error)
         }
         meter.end()
+        Signals.onInterrupt(nil)
         let report = try outcome.get()
         if load.isJSON { Answer.write(report.json) } else { Answer.write(report.lines) }
         if let hold = load.hold, !task.isCancelled { try? await runner.hold(hold) }
