@@ -24,9 +24,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private var machine: ExchangeStateMachine?
     private var isReused = false
     private var requestCount = 0
-    private var parser: ResponseParser
-    /// What has arrived and was not consumed.
-    private var pending = ByteBuffer()
+    private var incoming: IncomingBytes
     private var response: (head: HTTPResponse, version: HTTP1Version)?
     private var body: BodyBuffer?
     /// What is left of the request's body.
@@ -52,7 +50,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         self.origin = origin
         self.handshake = handshake
         self.idleTimeout = idleTimeout
-        parser = ResponseParser(limits: limits)
+        incoming = IncomingBytes(ResponseParser(limits: limits))
         self.pool = pool
     }
 
@@ -78,7 +76,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         response = nil
         body = nil
         bodyWasTaken = false
-        parser.begin(job.head.method)
+        incoming.begin(job.head.method)
         let awaitsConsent = job.head.awaitsConsent
         machine = ExchangeStateMachine(
             origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start,
@@ -106,8 +104,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             return context.close(promise: nil)
         }
         machine?.bytesCame()
-        var bytes = unwrapInboundIn(data)
-        if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+        incoming.append(unwrapInboundIn(data))
         do throws(MTLSError) {
             try parse()
         } catch {
@@ -117,18 +114,12 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func parse() throws(MTLSError) {
         let now = Deadline.now
-        while job != nil, parser.isInMessage {
-            let result = pending.withUnsafeReadableBytes { bytes in
-                Result { () throws(MTLSError) in try parser.next(bytes) }
-            }
-            let step = try result.get()
-            pending.moveReaderIndex(forwardBy: step.consumed)
-            switch step.event {
-            case .needsMore: return
+        while job != nil {
+            switch try incoming.next() {
+            case .nothing: return
             case .head(let head, let version, let framing): headCame(head, version, framing, now)
-            case .body(let count):
-                guard let piece = pending.readSlice(length: count) else { return }
-                if pending.readableBytes == 0 { pending = ByteBuffer() }
+            case .body(let piece):
+                let count = piece.readableBytes
                 event(rearms: false) { (machine) throws(InvariantViolation) in
                     try machine.responseChunk(count, now: now)
                 } delivering: { [self] in
@@ -152,7 +143,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             guard case .head = $0 else { return }
             response = (head, version)
             body = BodyBuffer()
-            body?.exchange = self
         }
     }
 
@@ -162,7 +152,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         if job == nil {
             read()
         } else {
-            let hasLeftover = pending.readableBytes > 0
+            let hasLeftover = !incoming.isEmpty
             event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
         }
         context.fireChannelReadComplete()
@@ -186,6 +176,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         if let whole = body.takeWhole() {
             storage = .whole(whole, trailers: body.trailers)
         } else {
+            body.exchange = self
             storage = .stream(BodyStream(body, loop: context.eventLoop))
         }
         job.finish(
@@ -293,7 +284,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             answer()
             self.job = nil
             // What a transport delivered unasked would be taken for the next response.
-            let idle = keepAlive(job, isComplete: isReusable && pending.readableBytes == 0)
+            let idle = keepAlive(job, isComplete: isReusable && incoming.isEmpty)
             if idle == nil { noteEnd(.notReusable) }
             pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
@@ -306,7 +297,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             noteEnd(error.code == .clientClosed ? .shutdown : .failed, error)
             machine = nil
             self.job = nil
-            pending = ByteBuffer()
+            incoming.drop()
             body?.end(.failure(error))
             body = nil
             if isRetried {
@@ -375,8 +366,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         guard let context, let response else { return }
         self.job = nil
         let channel = context.channel
-        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
-        pending = ByteBuffer()
+        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: incoming.takeRest())
         pool?.connectionClosed(id, .handedOver)
         let connection = UpgradedConnection(tunnel, channel: channel)
         do {
