@@ -142,10 +142,19 @@ def main() -> int:
     return 0
 
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def stop(*_):
+    """Once: what follows, the server's end and its directory's, is not to be interrupted."""
+    for each in STOPS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 if __name__ == "__main__":
-    # As Ctrl-C does, so that the server ends and its directory goes.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: sys.exit(143))
+    for each in STOPS:
+        signal.signal(each, stop)
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -11,9 +11,9 @@ from stage import Unavailable, run
 def _line(*command: str) -> str:
     try:
         lines = run(*command, cwd=Path(__file__).parent).splitlines()
-        return lines[0].strip() if lines else ""
-    except (Unavailable, OSError):
+    except Unavailable:
         return ""
+    return lines[0].strip() if lines else ""
 
 
 def describe() -> dict:

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import threading
@@ -26,7 +27,7 @@ class Process:
         self._process = subprocess.Popen(
             command.words, env=context.stage.environment(**command.environment), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
-        self._timer = threading.Timer(LIMIT, self._process.kill)
+        self._timer = threading.Timer(LIMIT, self._kill)
         self._timer.start()
         self._complaints = b""
         self._reader = threading.Thread(target=self._read_complaints)
@@ -38,11 +39,18 @@ class Process:
     def __exit__(self, *_):
         self._timer.cancel()
         if self._process.returncode is None:
-            self._process.kill()
+            self._kill()
             self._process.wait()
         self._reader.join()
         self._process.stdout.close()
         self._process.stderr.close()
+
+    def _kill(self):
+        """The command, and what it started."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
 
     def _read_complaints(self):
         self._complaints = self._process.stderr.read()
@@ -87,7 +95,8 @@ def _figures(said: dict, workload: Workload, server: float) -> dict:
     units = _units(said, workload)
     if said["errors"] or not units:
         raise Failed(f"{said['errors']} of {said['requests']} requests failed")
-    figures = {"rate": units / said["wall_s"], "cpu": (said["user_s"] + said["sys_s"]) / units * 1e6}
+    figures = {"rate": units / said["wall_s"], "cpu": (said["user_s"] + said["sys_s"]) / units * 1e6,
+               "user": said["user_s"] / units * 1e6}
     for key in ("p50_us", "p99_us"):
         if said.get(key) and workload.unit != "MiB":
             figures[key] = said[key]

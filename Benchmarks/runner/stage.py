@@ -26,8 +26,12 @@ class Unavailable(Exception):
 
 
 def run(*command: str | Path, **settings) -> str:
+    """The command's output; Unavailable when it cannot be run, or fails."""
     words = [str(word) for word in command]
-    result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, **settings)
+    try:
+        result = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, **settings)
+    except OSError as error:
+        raise Unavailable(f"{words[0]}: {error.strerror}") from error
     if result.returncode:
         said = (result.stderr or result.stdout).strip().splitlines() or [f"status {result.returncode}"]
         raise Unavailable(f"{Path(words[0]).name}: {next((l for l in said if 'error' in l), said[-1])}")
@@ -152,7 +156,10 @@ class Stage:
             path.write_text(text.replace("@user@", "user root;" if os.geteuid() == 0 else ""))
         log = open(self.directory / "nginx.log", "wb")
         # If this process is killed, so is nginx.
-        command = ["setpriv", "--pdeathsig", "TERM", "nginx", "-c", str(configuration), "-e", "stderr"]
+        nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+        if nginx is None:
+            raise Unavailable("nginx is not installed")
+        command = ["setpriv", "--pdeathsig", "TERM", nginx, "-c", str(configuration), "-e", "stderr"]
         allowed = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {self.server_core})
         try:

@@ -7,8 +7,9 @@ from peers import PEERS
 from workloads import Workload
 
 # By the kind of the workload: key, head of the column, decimals.
-LOAD = (("rate", "{unit}s/s", 0), ("cpu", "CPU µs", 1), ("p50_us", "p50 µs", 0), ("p99_us", "p99 µs", 0),
-        ("server", "server µs", 1), ("resumed", "resumed", 2))
+LOAD = (("rate", "{unit}/s", 0), ("cpu", "CPU µs", 1), ("user", "of it user", 1), ("p50_us", "p50 µs", 0), ("p99_us", "p99 µs", 0),
+        ("server", "server µs", 1),
+        ("resumed", "resumed", 2))
 COLUMNS = {
     "load": LOAD,
     "idle": (("kib_each", "KiB each", 1), ("kib_all", "KiB in all", 0), ("sockets", "sockets", 0)),
@@ -17,6 +18,7 @@ COLUMNS = {
     + tuple((f"times_{n}", f"×{n}", 2) for n in (2, 4, 8, 16)),
     "loop_gap": (("idle_ms", "idle ms", 2), ("busy_ms", "busy ms", 2), ("more_ms", "more ms", 2)),
 }
+WIDTH = 13
 FIGURES = {"cpu": "CPU", "wall": "wall time"}
 
 
@@ -54,7 +56,7 @@ def block(workload: Workload, records: list[dict]) -> str:
     compared = workload.kind in ("load", "start", "idle")
     figure = "kib_each" if workload.kind == "idle" else workload.figure
     heads = [head.format(unit=workload.unit) for _, head, _ in columns] + ([f"{ours} ÷ it"] if compared else [])
-    lines = [f"{workload.name}: {workload.title}", " " * 30 + "".join(f"{head:>15}" for head in heads)]
+    lines = [f"{workload.name}: {workload.title}", " " * 30 + "".join(f"{head:>{WIDTH}}" for head in heads)]
     for name in dict.fromkeys(record["row"] for record in records):
         cells = [_number(rows.median(name, key), decimals) for key, _, decimals in columns]
         ratio = rows.ratio(ours, name, figure)
@@ -64,7 +66,7 @@ def block(workload: Workload, records: list[dict]) -> str:
         note = f"  failed in {len(errors)} rounds: {errors[0]}" if errors else ""
         if not note and PEERS[name].note:
             note = f"  ({PEERS[name].note})"
-        lines.append(f"  {PEERS[name].title:<28}" + "".join(f"{cell:>15}" for cell in cells) + note)
+        lines.append(f"  {PEERS[name].title:<28}" + "".join(f"{cell:>{WIDTH}}" for cell in cells) + note)
     return "\n".join(lines + [verdict_line(verdict) for verdict in verdicts(workload, rows)])
 
 
