@@ -77,7 +77,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     private var inputEnded = false
     /// Whether the channel is closed, and the step on its lane has to end before what waits can be read.
     private var awaitsLastWords = false
-    var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
+    var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 2)
     /// Whether the peer has sent data.
     var hasReceived = false
     /// Whether somebody behind this handler waits for plaintext.

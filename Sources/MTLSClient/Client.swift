@@ -92,7 +92,8 @@ public final class Client: Sendable {
     /// Runs tasks on the client's event loop.
     ///
     /// Use it with `withTaskExecutorPreference` around a loop of many small requests: each then saves two changes of
-    /// thread. What else such a task computes delays the client's connections.
+    /// thread. What else such a task computes delays the client's connections, and so does the making of bodies that it
+    /// sends: they are made there, too.
     public var executor: any TaskExecutor { loopExecutor }
 
     package var arrivalsFromOtherThreads: Int { loopExecutor.arrivalsFromOtherThreads }
@@ -159,6 +160,7 @@ public final class Client: Sendable {
             try await withUnsafeThrowingContinuation { continuation in
                 job.begin(continuation)
                 if loop.inEventLoop {
+                    job.executor = loopExecutor
                     pool.value.submit(job)
                 } else {
                     loop.execute { self.pool.value.submit(job) }

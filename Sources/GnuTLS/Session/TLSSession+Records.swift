@@ -18,6 +18,11 @@ extension TLSSession {
         transport.hasInput || gnutls_record_check_pending(handle) > 0 || !heldData.isEmpty
     }
 
+    /// No more plaintext than this comes of what has arrived.
+    package var expectedBytes: Int {
+        transport.pendingBytes + fruitlessBytes + gnutls_record_check_pending(handle) + heldData.count
+    }
+
     /// Decrypts at most one record into `buffer`. What does not fit stays here for the next read.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
         if let failure { throw failure }

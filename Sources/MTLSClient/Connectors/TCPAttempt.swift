@@ -109,6 +109,8 @@ final class TCPAttempt {
     private func setOptions(of channel: any Channel) throws {
         guard let channel = channel.syncOptions else { throw ChannelError.operationUnsupported }
         try channel.setOption(.autoRead, value: false)
+        try channel.setOption(.recvAllocator, value: ReadSize.allocator)
+        try channel.setOption(.maxMessagesPerRead, value: ReadSize.readsAtOnce)
         guard let keepAlive = options.keepAlive else { return }
         func set(_ name: Int32, _ value: Int) throws {
             let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: name))

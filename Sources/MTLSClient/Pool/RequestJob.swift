@@ -24,6 +24,8 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
     var start = Deadline.distantFuture
     /// Whether it was sent once and got lost.
     var wasRetried = false
+    /// Where a body that is made while it is sent is made, if the caller runs there, too.
+    var executor: LoopExecutor?
     /// The limit of ``Timeouts/request``, if it has one.
     var timer: Scheduled<Void>?
     /// Taken when it is resumed.
