@@ -252,7 +252,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     /// - Parameter rearms: Whether the timer is looked after; the end of a read does that for all that came in it.
     private func event(
-        rearms: Bool = true, _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
+        rearms: Bool = true,
+        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
         delivering: (ExchangeStateMachine.Delivery) -> Void = { _ in }
     ) {
         let action: ExchangeStateMachine.Action
