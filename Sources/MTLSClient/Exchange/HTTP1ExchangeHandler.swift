@@ -14,7 +14,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let id: Int
     let origin: Origin
-    private var handshake: HandshakeSummary?
+    private var sharedHandshake: SharedHandshake?
+    private var handshake: HandshakeSummary? { sharedHandshake?.summary }
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
     private(set) var context: ChannelHandlerContext?
@@ -48,7 +49,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     ) {
         self.id = id
         self.origin = origin
-        self.handshake = handshake
+        sharedHandshake = handshake.map { SharedHandshake($0) }
         self.idleTimeout = idleTimeout
         incoming = IncomingBytes(ResponseParser(limits: limits))
         self.pool = pool
@@ -208,7 +209,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.shutdownCompleted = event { inputClosed(isClean: true) }
         if event is TruncationEvent { inputClosed(isClean: false) }
-        if let event = event as? LaterExchangeEvent { handshake = event.summary }
+        if let event = event as? LaterExchangeEvent { sharedHandshake = SharedHandshake(event.summary) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -251,7 +252,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     /// - Parameter rearms: Whether the timer is looked after; the end of a read does that for all that came in it.
     private func event(
-        rearms: Bool = true, _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
+        rearms: Bool = true,
+        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
         delivering: (ExchangeStateMachine.Delivery) -> Void = { _ in }
     ) {
         let action: ExchangeStateMachine.Action
@@ -384,8 +386,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func info(_ version: HTTP1Version) -> Response.ConnectionInfo {
         Response.ConnectionInfo(
-            id: id, requestCount: requestCount, handshake: handshake,
-            version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
+            id: id, requestCount: requestCount, version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0",
+            sharedHandshake: sharedHandshake)
     }
 }
 

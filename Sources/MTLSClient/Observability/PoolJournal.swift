@@ -47,9 +47,13 @@ final class PoolJournal {
         return figures.requests
     }
 
-    func requestEnded(_ job: RequestJob, status: Int?, error: MTLSError?, on connection: Int?) {
+    /// - Parameter status: Made out only if somebody wants to know.
+    func requestEnded(
+        _ job: RequestJob, status: @autoclosure () -> Int?, error: MTLSError?, on connection: Int?
+    ) {
         if error != nil { figures.failedRequests += 1 }
         guard watchesRequests else { return }
+        let status = status()
         let duration = Deadline.now - job.start
         let name = name(of: job)
         metrics?.requestEnded(HTTPMethodName.label(name.method), status: status, error: error, after: duration)

@@ -319,8 +319,8 @@ final class ConnectionPool {
     }
 
     /// The request on the connection, whose response has come whole or not at all, is over.
-    func requestEnded(_ job: RequestJob, status: Int?, error: MTLSError? = nil, on id: Int) {
-        journal.requestEnded(job, status: status, error: error, on: id)
+    func requestEnded(_ job: RequestJob, status: @autoclosure () -> Int?, error: MTLSError? = nil, on id: Int) {
+        journal.requestEnded(job, status: status(), error: error, on: id)
     }
 
     private static func closedUnseen(_ origin: Origin) -> MTLSError {
