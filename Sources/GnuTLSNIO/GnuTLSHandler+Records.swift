@@ -133,10 +133,11 @@ extension GnuTLSHandler {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
-        let bytes = transport.takeOutbound()
+        var bytes = transport.takeOutbound()
         guard bytes != nil || promise != nil else { return }
         context.writeAndFlush(wrapOutboundOut(bytes ?? ByteBuffer()), promise: promise)
-        if let bytes { transport.recycle(bytes) }
+        // Nobody else may hold it, lest it be copied.
+        if let bytes = bytes.take() { transport.recycle(bytes) }
     }
 }
 

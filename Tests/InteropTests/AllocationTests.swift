@@ -17,7 +17,7 @@ struct AllocationTests {
         #if DEBUG
         #expect(each <= 175)
         #else
-        #expect(each <= 40)
+        #expect(each <= 15)
         #endif
     }
 

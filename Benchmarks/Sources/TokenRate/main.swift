@@ -3,7 +3,7 @@ import Glibc
 import MTLSTestKit
 
 // Signatures per second by a token that takes 20 ms for each, as a multiple of what one session gives: full handshakes
-// through the library, 32 requests in flight, every connection closed by the server.
+// through the library, 32 requests in flight, every connection closed by the server. TokenRate [--json]
 
 private let signatureMilliseconds: UInt = 20
 private let inFlight = 32
@@ -52,13 +52,20 @@ let server = try await MTLSServer(
     identity: authority.issue(.server(names: ["127.0.0.1"])), clients: .required, trusting: [authority.root]
 ) { _ in .response(then: .close) }
 
-print("sessions  signatures/s  times one session")
-var single = 0.0
+var rates: [(sessions: Int, rate: Double)] = []
 for sessions in [1, 2, 4, 8, 16] {
-    let rate = try await rate(
-        sessions: sessions, token: token, module: module, server: server, trust: .certificates([authority.root]))
-    if sessions == 1 { single = rate }
-    let columns = [String(sessions), String(Int(rate.rounded())), String((rate / single * 100).rounded() / 100)]
-    print(zip(columns, [10, 14, 0]).map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }.joined())
+    let trust = Trust.certificates([authority.root])
+    rates.append(
+        (sessions, try await rate(sessions: sessions, token: token, module: module, server: server, trust: trust)))
+}
+if CommandLine.arguments.contains("--json") {
+    print("{\"rates\": {" + rates.map { "\"\($0.sessions)\": \($0.rate)" }.joined(separator: ", ") + "}}")
+} else {
+    print("sessions  signatures/s  times one session")
+    for (sessions, rate) in rates {
+        let times = (rate / rates[0].rate * 100).rounded() / 100
+        let columns = [String(sessions), String(Int(rate.rounded())), String(times)]
+        print(zip(columns, [10, 14, 0]).map { $0 + String(repeating: " ", count: max(0, $1 - $0.count)) }.joined())
+    }
 }
 SoftHSMToken.removeAll()

@@ -165,6 +165,7 @@ extension TLSSession {
 
     /// In the server's role, the name that the client asked for.
     package var requestedServerName: String? {
+        guard context.role == .server else { return nil }
         var buffer = [UInt8](repeating: 0, count: 256)
         var length = buffer.count
         var type: UInt32 = 0

@@ -162,7 +162,7 @@ extension Certificate: Hashable, CustomStringConvertible {
     /// Compares byte for byte.
     public static func == (left: Certificate, right: Certificate) -> Bool { left.der == right.der }
     /// Hashes the fingerprint.
-    public func hash(into hasher: inout Hasher) { hasher.combine(sha256Fingerprint) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes: sha256Fingerprint) }
     /// The subject and the serial number.
     public var description: String { "\(subject.isEmpty ? "(no subject)" : subject), serial \(serialNumber)" }
 }

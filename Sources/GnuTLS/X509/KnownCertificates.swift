@@ -8,18 +8,24 @@ package final class KnownCertificates: Sendable {
     /// What is longer is read each time, so that no server has us keep much.
     private static let sizeLimit = 4096
 
-    private let known = Mutex<[[UInt8]: Certificate]>([:])
+    private struct Key: Hashable {
+        let der: [UInt8]
+
+        func hash(into hasher: inout Hasher) { hasher.combine(bytes: der) }
+    }
+
+    private let known = Mutex<[Key: Certificate]>([:])
 
     package init() {}
 
     /// The certificate that `der` is.
     package func certificate(der: [UInt8]) throws(GnuTLSError) -> Certificate {
-        if let certificate = known.withLock({ $0[der] }) { return certificate }
+        if let certificate = known.withLock({ $0[Key(der: der)] }) { return certificate }
         let certificate = try Certificate(der: der)
         guard der.count <= Self.sizeLimit else { return certificate }
         known.withLock { known in
             if known.count >= Self.limit { known.removeAll() }
-            known[der] = certificate
+            known[Key(der: der)] = certificate
         }
         return certificate
     }

@@ -14,7 +14,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let id: Int
     let origin: Origin
-    private var handshake: HandshakeSummary?
+    private var sharedHandshake: SharedHandshake?
+    private var handshake: HandshakeSummary? { sharedHandshake?.summary }
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
     private(set) var context: ChannelHandlerContext?
@@ -24,9 +25,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private var machine: ExchangeStateMachine?
     private var isReused = false
     private var requestCount = 0
-    private var parser: ResponseParser
-    /// What has arrived and was not consumed.
-    private var pending = ByteBuffer()
+    private var incoming: IncomingBytes
     private var response: (head: HTTPResponse, version: HTTP1Version)?
     private var body: BodyBuffer?
     /// What is left of the request's body.
@@ -50,9 +49,9 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     ) {
         self.id = id
         self.origin = origin
-        self.handshake = handshake
+        sharedHandshake = handshake.map { SharedHandshake($0) }
         self.idleTimeout = idleTimeout
-        parser = ResponseParser(limits: limits)
+        incoming = IncomingBytes(ResponseParser(limits: limits))
         self.pool = pool
     }
 
@@ -78,7 +77,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         response = nil
         body = nil
         bodyWasTaken = false
-        parser.begin(job.head.method)
+        incoming.begin(job.head.method)
         let awaitsConsent = job.head.awaitsConsent
         machine = ExchangeStateMachine(
             origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start,
@@ -106,8 +105,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             return context.close(promise: nil)
         }
         machine?.bytesCame()
-        var bytes = unwrapInboundIn(data)
-        if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+        incoming.append(unwrapInboundIn(data))
         do throws(MTLSError) {
             try parse()
         } catch {
@@ -117,18 +115,12 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func parse() throws(MTLSError) {
         let now = Deadline.now
-        while job != nil, parser.isInMessage {
-            let result = pending.withUnsafeReadableBytes { bytes in
-                Result { () throws(MTLSError) in try parser.next(bytes) }
-            }
-            let step = try result.get()
-            pending.moveReaderIndex(forwardBy: step.consumed)
-            switch step.event {
-            case .needsMore: return
+        while job != nil {
+            switch try incoming.next() {
+            case .nothing: return
             case .head(let head, let version, let framing): headCame(head, version, framing, now)
-            case .body(let count):
-                guard let piece = pending.readSlice(length: count) else { return }
-                if pending.readableBytes == 0 { pending = ByteBuffer() }
+            case .body(let piece):
+                let count = piece.readableBytes
                 event(rearms: false) { (machine) throws(InvariantViolation) in
                     try machine.responseChunk(count, now: now)
                 } delivering: { [self] in
@@ -152,7 +144,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             guard case .head = $0 else { return }
             response = (head, version)
             body = BodyBuffer()
-            body?.exchange = self
         }
     }
 
@@ -162,7 +153,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         if job == nil {
             read()
         } else {
-            let hasLeftover = pending.readableBytes > 0
+            let hasLeftover = !incoming.isEmpty
             event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
         }
         context.fireChannelReadComplete()
@@ -186,6 +177,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         if let whole = body.takeWhole() {
             storage = .whole(whole, trailers: body.trailers)
         } else {
+            body.exchange = self
             storage = .stream(BodyStream(body, loop: context.eventLoop))
         }
         job.finish(
@@ -217,7 +209,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.shutdownCompleted = event { inputClosed(isClean: true) }
         if event is TruncationEvent { inputClosed(isClean: false) }
-        if let event = event as? LaterExchangeEvent { handshake = event.summary }
+        if let event = event as? LaterExchangeEvent { sharedHandshake = SharedHandshake(event.summary) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -260,7 +252,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     /// - Parameter rearms: Whether the timer is looked after; the end of a read does that for all that came in it.
     private func event(
-        rearms: Bool = true, _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
+        rearms: Bool = true,
+        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
         delivering: (ExchangeStateMachine.Delivery) -> Void = { _ in }
     ) {
         let action: ExchangeStateMachine.Action
@@ -293,7 +286,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             answer()
             self.job = nil
             // What a transport delivered unasked would be taken for the next response.
-            let idle = keepAlive(job, isComplete: isReusable && pending.readableBytes == 0)
+            let idle = keepAlive(job, isComplete: isReusable && incoming.isEmpty)
             if idle == nil { noteEnd(.notReusable) }
             pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
@@ -306,7 +299,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             noteEnd(error.code == .clientClosed ? .shutdown : .failed, error)
             machine = nil
             self.job = nil
-            pending = ByteBuffer()
+            incoming.drop()
             body?.end(.failure(error))
             body = nil
             if isRetried {
@@ -375,8 +368,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         guard let context, let response else { return }
         self.job = nil
         let channel = context.channel
-        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
-        pending = ByteBuffer()
+        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: incoming.takeRest())
         pool?.connectionClosed(id, .handedOver)
         let connection = UpgradedConnection(tunnel, channel: channel)
         do {
@@ -394,8 +386,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func info(_ version: HTTP1Version) -> Response.ConnectionInfo {
         Response.ConnectionInfo(
-            id: id, requestCount: requestCount, handshake: handshake,
-            version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
+            id: id, requestCount: requestCount, version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0",
+            sharedHandshake: sharedHandshake)
     }
 }
 

@@ -11,7 +11,7 @@ package import HTTPTypes
 /// What two programs could read differently is refused, for that is how responses are smuggled: a line that does not end
 /// with CR LF, a CR anywhere else, folded lines, space around a field's name, control characters, chunk sizes with
 /// anything but hexadecimal digits before the extension, and what ``ResponseBodyFraming`` refuses.
-package struct ResponseParser: Sendable {
+package struct ResponseParser: ~Copyable, Sendable {
     package struct Limits: Sendable, Hashable {
         /// The bytes of a head, of all interim heads before it, and of a trailer section.
         package var headBytes = 16 << 10
