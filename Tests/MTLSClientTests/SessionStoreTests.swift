@@ -36,7 +36,8 @@ import Testing
         of attempt: ResumptionAttempt, judge: @escaping TLSConnector.Judge = { _, _ in .success(()) }
     ) async -> ResumableSession? {
         var offered: ResumableSession?
-        _ = try? await attempt.run(judge: judge, loop: MultiThreadedEventLoopGroup.singleton.next()) { attempt in
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        _ = try? await attempt.run(judge: judge, known: KnownCertificates(), loop: loop) { attempt in
             offered = attempt.offer()
             throw Broken()
         }

@@ -45,7 +45,8 @@ extension TLSOptions {
         let own = priority?.uppercased() ?? ""
         guard !own.contains("GROUP-"), !own.contains("CURVE-") else { return nil }
         let isPlain = groups.first == "SECP256R1" || groups.first == "X25519"
-        guard isPlain, let first = [group, "X25519"].compactMap({ $0 }).first(where: groups.contains) else { return nil }
+        let wanted = [group, "X25519"].compactMap { $0 }
+        guard isPlain, let first = wanted.first(where: groups.contains) else { return nil }
         return [first] + groups.filter { $0 != first }
     }
 }
