@@ -22,6 +22,8 @@ let package = Package(
         // Not for users: the PKCS#11 module that tests put in front of another one. A module is loaded by path, so it
         // has to be a shared object, and SwiftPM makes those only of products.
         .library(name: "CountingModule", type: .dynamic, targets: ["CountingModule"]),
+        // Nor this: preloaded into a process, it counts what that allocates.
+        .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -123,6 +125,7 @@ let package = Package(
             swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]),
 
         .target(name: "CountingModule", dependencies: ["CP11Kit"], path: "Tests/CountingModule"),
+        .target(name: "AllocationCounter", path: "Tests/AllocationCounter"),
         .target(name: "TestProcess", path: "Tests/TestProcess"),
         .target(
             name: "CountingModuleSupport", dependencies: ["TestProcess"], path: "Tests/CountingModuleSupport",

@@ -4,7 +4,11 @@ import NIOCore
 /// Ciphertext on its way between a channel and a session: what was read waits in `inbound`, what is to be written
 /// gathers in `outbound`.
 final class BufferTransport: TLSTransport {
-    private var inbound = CircularBuffer<ByteBuffer>()
+    /// What is pulled next. It is let go of when it is empty, so that whoever made it can fill it again.
+    private var inbound = ByteBuffer()
+    /// What has arrived behind that.
+    private var later = CircularBuffer<ByteBuffer>(initialCapacity: 2)
+    private(set) var pendingBytes = 0
     private(set) var outbound: ByteBuffer
     private var ended = false
 
@@ -13,25 +17,32 @@ final class BufferTransport: TLSTransport {
     }
 
     func append(_ buffer: ByteBuffer) {
-        if buffer.readableBytes > 0 { inbound.append(buffer) }
+        guard buffer.readableBytes > 0 else { return }
+        if pendingBytes == 0 { inbound = buffer } else { later.append(buffer) }
+        pendingBytes += buffer.readableBytes
     }
 
     func end() {
         ended = true
     }
 
-    var hasInput: Bool { !inbound.isEmpty || ended }
+    var hasInput: Bool { pendingBytes > 0 || ended }
 
     func pull(into target: UnsafeMutableRawBufferPointer) -> PullResult {
-        guard !inbound.isEmpty else { return ended ? .end : .dry }
-        let first = inbound.startIndex
-        let count = inbound[first].readWithUnsafeReadableBytes { bytes in
-            let count = min(bytes.count, target.count)
-            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
-            return count
+        guard pendingBytes > 0 else { return ended ? .end : .dry }
+        let count = min(inbound.readableBytes, target.count)
+        inbound.withUnsafeReadableBytes {
+            target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0.prefix(count)))
         }
-        if inbound[first].readableBytes == 0 { inbound.removeFirst() }
+        inbound.moveReaderIndex(forwardBy: count)
+        pendingBytes -= count
+        if inbound.readableBytes == 0 { inbound = later.popFirst() ?? ByteBuffer() }
         return .bytes(count)
+    }
+
+    /// Makes room for the records of so many bytes of plaintext, so that what gathers is not moved while it grows.
+    func makeRoom(forPlaintext count: Int) {
+        outbound.reserveCapacity(minimumWritableBytes: count + (count >> 14 + 1) * 64)
     }
 
     func push(_ bytes: UnsafeRawBufferPointer) {
@@ -45,20 +56,16 @@ final class BufferTransport: TLSTransport {
         return outbound
     }
 
-    /// Gives the memory of a buffer that was passed on back for the next one, unless somebody holds it still, or it has
-    /// grown beyond what a connection should keep.
+    /// Gives the memory of a buffer that was passed on back for the next one, unless somebody holds it still, or it is
+    /// beyond all use.
     func recycle(_ buffer: consuming ByteBuffer) {
-        guard outbound.capacity == 0, buffer.capacity <= 1 << 17 else { return }
+        guard outbound.capacity == 0, buffer.capacity <= 1 << 19 else { return }
         buffer.clear(minimumCapacity: 0)
         outbound = buffer
     }
-}
 
-extension ByteBuffer {
-    /// Like `readWithUnsafeReadableBytes`, under a name that says that the closure tells how much it took.
-    fileprivate mutating func readWithUnsafeReadableBytes(_ body: (UnsafeRawBufferPointer) -> Int) -> Int {
-        let count = withUnsafeReadableBytes(body)
-        moveReaderIndex(forwardBy: count)
-        return count
+    /// Lets go of memory that only a long upload has use for.
+    func relax() {
+        if outbound.capacity > 1 << 16, outbound.readableBytes == 0 { outbound = ByteBuffer() }
     }
 }

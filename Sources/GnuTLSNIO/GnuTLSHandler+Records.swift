@@ -29,6 +29,7 @@ extension GnuTLSHandler {
     /// Decrypts what has arrived and passes it on: as one read, unless it is long.
     func deliver() {
         guard let session, let context else { return }
+        transport?.relax()
         var plaintext = context.channel.allocator.buffer(capacity: 0)
         var sawCloseNotify = false
         var isStepWanted = false
@@ -42,7 +43,7 @@ extension GnuTLSHandler {
         reading: while case .open = state, session.hasInput {
             do {
                 switch try plaintext.decrypt(from: session) {
-                case .bytes: if plaintext.readableBytes > 1 << 18 { pass() }
+                case .bytes: if plaintext.readableBytes > ByteBuffer.longestPiece - (1 << 14) { pass() }
                 case .dry: break reading
                 case .closed:
                     sawCloseNotify = true
@@ -114,6 +115,7 @@ extension GnuTLSHandler {
                 if let gathered { gathered.futureResult.cascade(to: promise) } else { gathered = promise }
             }
             do {
+                transport?.makeRoom(forPlaintext: buffer.readableBytes)
                 try buffer.withUnsafeReadableBytes { bytes in try session.write(bytes) }
             } catch {
                 let error = explain(error)
@@ -131,17 +133,27 @@ extension GnuTLSHandler {
             promise?.fail(ChannelError.ioOnClosedChannel)
             return
         }
-        let bytes = transport.takeOutbound()
+        var bytes = transport.takeOutbound()
         guard bytes != nil || promise != nil else { return }
         context.writeAndFlush(wrapOutboundOut(bytes ?? ByteBuffer()), promise: promise)
-        if let bytes { transport.recycle(bytes) }
+        // Nobody else may hold it, lest it be copied.
+        if let bytes = bytes.take() { transport.recycle(bytes) }
     }
 }
 
 extension ByteBuffer {
-    /// Appends at most one record. A first one gets room for itself alone: most responses fit.
+    /// As much plaintext as is passed on at once.
+    fileprivate static let longestPiece = 1 << 18
+
+    /// Appends at most one record. There is as much room as all that has arrived needs, and not much more: whoever gets
+    /// the plaintext may keep it.
     fileprivate mutating func decrypt(from session: TLSSession) throws(TLSFailure) -> TLSSession.Read {
-        if writableBytes < 4096 { reserveCapacity(minimumWritableBytes: readableBytes == 0 ? 1 << 14 : 1 << 16) }
+        if writableBytes < 1 << 14 {
+            let expected = session.expectedBytes
+            if writableBytes < expected {
+                reserveCapacity(minimumWritableBytes: min(expected, Self.longestPiece - readableBytes))
+            }
+        }
         var outcome: Result<TLSSession.Read, TLSFailure> = .success(.dry)
         writeWithUnsafeMutableBytes(minimumWritableBytes: 1) { target in
             outcome = Result { () throws(TLSFailure) in try session.read(into: target) }

@@ -77,7 +77,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     private var inputEnded = false
     /// Whether the channel is closed, and the step on its lane has to end before what waits can be read.
     private var awaitsLastWords = false
-    var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 8)
+    var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 2)
     /// Whether the peer has sent data.
     var hasReceived = false
     /// Whether somebody behind this handler waits for plaintext.
@@ -220,7 +220,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         guard let session, let loop = context?.eventLoop else { return false }
         state = .judging
         let handler = NIOLoopBound(self, eventLoop: loop)
-        let presented = PresentedChain(session.peerChain, staples: session.peerStaples)
+        let presented = PresentedChain(
+            session.peerChain, staples: session.peerStaples, known: configuration.context.certificates)
         self.presented = presented
         let answer = configuration.judge(presented) { verdict in
             loop.execute { handler.value.judged(verdict) }
@@ -246,7 +247,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     private func peerCertificates(_ session: TLSSession) -> [Certificate] {
         if let certificates = try? presented?.certificates() { return certificates }
-        return session.peerChain.compactMap { try? Certificate(der: $0) }
+        return session.peerChain.compactMap { try? configuration.context.certificates.certificate(der: $0) }
     }
 
     private func open() {

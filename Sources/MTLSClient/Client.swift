@@ -92,7 +92,8 @@ public final class Client: Sendable {
     /// Runs tasks on the client's event loop.
     ///
     /// Use it with `withTaskExecutorPreference` around a loop of many small requests: each then saves two changes of
-    /// thread. What else such a task computes delays the client's connections.
+    /// thread. What else such a task computes delays the client's connections, and so does the making of bodies that it
+    /// sends: they are made there, too.
     public var executor: any TaskExecutor { loopExecutor }
 
     package var arrivalsFromOtherThreads: Int { loopExecutor.arrivalsFromOtherThreads }
@@ -129,22 +130,37 @@ public final class Client: Sendable {
         _ request: HTTPRequest, body: RequestBody, timeouts: Timeouts,
         informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool = false
     ) async throws -> Response {
-        let body = try await body.prepared()
+        let ready: PreparedBody
+        if let body = body.preparedAtOnce { ready = body } else { ready = try await body.prepared() }
+        guard isTraced(by: settings.tracer) else {
+            return try await run(
+                job(request, body: ready, timeouts: timeouts, informational, isRepetition: isRepetition))
+        }
         return try await traced(request, by: settings.tracer) { request in
-            let head = try FieldRules.head(of: request, at: origin, body: body.length)
-            let job = RequestJob(head: head, body: body, timeouts: timeouts, informational: informational)
-            job.wasRetried = isRepetition
+            let job = try job(request, body: ready, timeouts: timeouts, informational, isRepetition: isRepetition)
             return (try await run(job), job.wasRetried)
         }
+    }
+
+    private func job(
+        _ request: HTTPRequest, body: PreparedBody, timeouts: Timeouts,
+        _ informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool
+    ) throws(MTLSError) -> RequestJob {
+        let head = try FieldRules.head(of: request, at: origin, body: body.length)
+        let job = RequestJob(head: head, body: body, timeouts: timeouts, informational: informational)
+        job.wasRetried = isRepetition
+        return job
     }
 
     /// Has a job done by the pool.
     nonisolated(nonsending) func run(_ job: RequestJob) async throws -> Response {
         let loop = loopExecutor.eventLoop
         return try await withTaskCancellationHandler {
-            try await withCheckedThrowingContinuation { continuation in
+            // safe: the job resumes it once, however often it is finished, and the pool finishes every job
+            try await withUnsafeThrowingContinuation { continuation in
                 job.begin(continuation)
                 if loop.inEventLoop {
+                    job.executor = loopExecutor
                     pool.value.submit(job)
                 } else {
                     loop.execute { self.pool.value.submit(job) }

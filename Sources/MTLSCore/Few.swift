@@ -1,11 +1,16 @@
 /// A short list that needs no allocation while it holds none or one.
+///
+/// Inlinable, since without its element's type every use of it would ask the runtime for metadata.
+@frozen @usableFromInline
 package enum Few<Element> {
     case none
     case one(Element)
     case many([Element])
 
+    @inlinable
     package init() { self = .none }
 
+    @inlinable
     package mutating func append(_ element: Element) {
         switch self {
         case .none: self = .one(element)
@@ -19,8 +24,10 @@ package enum Few<Element> {
 }
 
 extension Few: RandomAccessCollection {
+    @inlinable
     package var startIndex: Int { 0 }
 
+    @inlinable
     package var endIndex: Int {
         switch self {
         case .none: 0
@@ -29,6 +36,7 @@ extension Few: RandomAccessCollection {
         }
     }
 
+    @inlinable
     package subscript(position: Int) -> Element {
         switch self {
         case .one(let element) where position == 0: element

@@ -15,12 +15,37 @@ package struct RequestHead: Hashable, Sendable {
     package let method: HTTPRequest.Method
     /// In origin-form, or `*` (RFC 9112 §3.2).
     package let target: String
-    /// In the order of sending: Host, the user's, then what tells the body's end.
-    package let fields: HTTPFields
+    /// The authority that Host names.
+    package let host: String
+    /// The user's, of which those that are told here are not sent.
+    package let given: HTTPFields
+    /// What Content-Length says, if it is sent.
+    package let contentLength: Int?
     /// Whether the body is sent in chunks.
     package let isChunked: Bool
     /// Whether the body waits until the server asks for it (RFC 9110 §10.1.1).
     package let awaitsConsent: Bool
+
+    /// The fields in the order of sending: Host, the user's, then what tells the body's end.
+    package var fields: HTTPFields {
+        var fields = HTTPFields()
+        fields.reserveCapacity(given.count + 2)
+        fields.append(HTTPField(name: .host, value: host))
+        for field in given where !Self.isTold(field.name) { fields.append(field) }
+        if let contentLength { fields.append(HTTPField(name: .contentLength, value: "\(contentLength)")) }
+        if isChunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
+        return fields
+    }
+
+    /// Whether the other properties tell what a field of that name says.
+    static func isTold(_ name: HTTPField.Name) -> Bool {
+        switch name.canonicalName.utf8.count {
+        case 4: name == .host
+        case 14: name == .contentLength
+        case 17: name == .transferEncoding
+        default: false
+        }
+    }
 }
 
 /// Examines a request and completes its fields for HTTP/1.1 (RFC 9112 §3 and §6, RFC 9110 §8.6).
@@ -44,18 +69,12 @@ package enum FieldRules {
         if given.count > maximumFieldCount { throw invalid("it has more than \(maximumFieldCount) header fields") }
         for field in given { try examine(field) }
 
-        var fields = HTTPFields()
-        fields.reserveCapacity(given.count + 2)
-        fields.append(HTTPField(name: .host, value: try host(given) ?? origin.authority))
-        for field in given where !isOurs(field.name) { fields.append(field) }
-
+        let host = try host(given) ?? origin.authority
         let length = try contentLength(given, method: method, body: body)
         let isChunked = body == .unknown
         try examineTransferEncoding(given, isChunked: isChunked)
-        if let length { fields.append(HTTPField(name: .contentLength, value: "\(length)")) }
-        if isChunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
         return RequestHead(
-            method: method, target: target, fields: fields, isChunked: isChunked,
+            method: method, target: target, host: host, given: given, contentLength: length, isChunked: isChunked,
             awaitsConsent: try awaitsConsent(given, body))
     }
 
@@ -74,7 +93,7 @@ package enum FieldRules {
 
     /// RFC 9110 §10.1.1: without a body there is nothing to consent to.
     private static func awaitsConsent(_ given: HTTPFields, _ body: RequestBodyLength) throws(MTLSError) -> Bool {
-        guard let expectation = given[.expect] else { return false }
+        guard given.position(of: .expect) != nil, let expectation = given[.expect] else { return false }
         guard expectation.lowercased() == "100-continue" else {
             throw invalid("the field Expect says something else than 100-continue")
         }
@@ -85,10 +104,6 @@ package enum FieldRules {
     }
 
     private static let maximumFieldCount = 1000
-
-    private static func isOurs(_ name: HTTPField.Name) -> Bool {
-        name == .host || name == .contentLength || name == .transferEncoding
-    }
 
     private static func examine(
         _ method: HTTPRequest.Method, body: RequestBodyLength, asTunnel: Bool
@@ -129,6 +144,7 @@ package enum FieldRules {
 
     /// The Host field that the user gave. RFC 9112 §3.2: exactly one may be sent.
     private static func host(_ given: HTTPFields) throws(MTLSError) -> String? {
+        guard given.position(of: .host) != nil else { return nil }
         let hosts = given[values: .host]
         guard let host = hosts.first else { return nil }
         let isAuthority = host.utf8.allSatisfy { byte in
@@ -145,11 +161,11 @@ package enum FieldRules {
         let length: Int? =
             switch body {
             // RFC 9110 §8.6: methods that give a body a meaning say that there is none.
-            case .empty: [.post, .put, .patch].contains(method) ? 0 : nil
+            case .empty: method == .post || method == .put || method == .patch ? 0 : nil
             case .known(let count): count
             case .unknown: nil
             }
-        guard let text = given[.contentLength] else { return length }
+        guard given.position(of: .contentLength) != nil, let text = given[.contentLength] else { return length }
         if body == .unknown {
             throw invalid(
                 "the field Content-Length was given for a body of unknown length", advice: "give the body its length")
@@ -161,7 +177,7 @@ package enum FieldRules {
     }
 
     private static func examineTransferEncoding(_ given: HTTPFields, isChunked: Bool) throws(MTLSError) {
-        guard let codings = given[.transferEncoding] else { return }
+        guard given.position(of: .transferEncoding) != nil, let codings = given[.transferEncoding] else { return }
         guard isChunked, codings.lowercased() == "chunked" else {
             throw invalid(
                 "the field Transfer-Encoding does not fit the body", advice: "leave it out: it is set when needed")

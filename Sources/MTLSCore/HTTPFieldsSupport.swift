@@ -20,16 +20,36 @@ extension HTTPField.Name {
 }
 
 extension HTTPFields {
+    /// Where the first field of that name stands, from `start` on. HTTPTypes' own search compares all names in full, and
+    /// its subscripts join the values.
+    func position(of name: HTTPField.Name, from start: Int = 0) -> Int? {
+        let wanted = name.canonicalName
+        let length = wanted.utf8.count
+        var position = start
+        while position < endIndex {
+            let candidate = self[position].name.canonicalName
+            if candidate.utf8.count == length, candidate == wanted { return position }
+            position += 1
+        }
+        return nil
+    }
+
     /// The members of a comma-separated list (RFC 9110 §5.6.1), of all fields of that name, trimmed.
     func list(_ name: HTTPField.Name) -> [Substring] {
-        guard let value = self[name] else { return [] }
+        guard position(of: name) != nil, let value = self[name] else { return [] }
         return value.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }
     }
 
     /// Whether the list holds `token`, which is in lower case.
-    func list(_ name: HTTPField.Name, contains token: String) -> Bool {
-        guard self[name] != nil else { return false }
-        return list(name).contains { $0.lowercased() == token }
+    func list(_ name: HTTPField.Name, contains token: StaticString) -> Bool {
+        var position = position(of: name)
+        while let found = position {
+            if self[found].withUnsafeBytesOfValue({ ASCII.list(UnsafeRawBufferPointer($0), contains: token) }) {
+                return true
+            }
+            position = self.position(of: name, from: found + 1)
+        }
+        return false
     }
 }
 

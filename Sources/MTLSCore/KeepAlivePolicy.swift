@@ -46,8 +46,9 @@ package enum KeepAlivePolicy {
         isComplete: Bool, idleTimeout: Duration
     ) -> Verdict {
         guard isComplete else { return .close(.exchangeIncomplete) }
-        let isTunnel = method == .connect && response.status.kind == .successful
-        if response.status.code == 101 || isTunnel { return .close(.handedOver) }
+        let status = response.status
+        let isTunnel = method == .connect && status.kind == .successful
+        if status.code == 101 || isTunnel { return .close(.handedOver) }
         if requestFields.list(.connection, contains: "close") { return .close(.requestedByClient) }
         let fields = response.headerFields
         if fields.list(.connection, contains: "close") { return .close(.requestedByServer) }

@@ -17,6 +17,8 @@ public struct Origin: Hashable, Sendable {
     public let host: String
     /// The port, 1 to 65535.
     public let port: Int
+    /// What the Host field says (RFC 9110 §7.2): the default port is left out.
+    package let authority: String
 
     /// Names an origin.
     ///
@@ -42,16 +44,12 @@ public struct Origin: Hashable, Sendable {
         self.scheme = scheme
         self.host = canonicalHost
         self.port = port
+        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
+        authority = port == scheme.defaultPort ? host : "\(host):\(port)"
     }
 
     /// Where a connector connects to.
     public var endpoint: Endpoint { Endpoint(host, port) }
-
-    /// What the Host field says (RFC 9110 §7.2): the default port is left out.
-    package var authority: String {
-        let host = host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host
-        return port == scheme.defaultPort ? host : "\(host):\(port)"
-    }
 }
 
 extension Origin: CustomStringConvertible {

@@ -70,11 +70,13 @@ package struct PoolStateMachine: ~Copyable {
             return action
         }
         while let id = idle.popLast() {
-            guard !distrustingIdle, case .idle(let until)? = connections[id]?.state, until > now else {
+            guard !distrustingIdle, let connection = connections[id], case .idle(let until) = connection.state,
+                until > now
+            else {
                 close(id, &action)
                 continue
             }
-            run(request, on: id, &action)
+            run(request, on: id, connection, &action)
             return action
         }
         if let limit = configuration.queueLimit, waiters.count + leasedCount - configuration.connectionLimit >= limit {
@@ -259,26 +261,31 @@ package struct PoolStateMachine: ~Copyable {
 
     // MARK: Steps
 
-    private mutating func run(_ request: RequestID, on id: ConnectionID, _ action: inout Action) {
-        let uses = connections[id]?.uses ?? 0
-        connections[id]?.state = .leased(isRetired: false)
-        connections[id]?.uses = uses + 1
+    /// The connection is written back whole: to change it where it stands costs three allocations.
+    private mutating func run(
+        _ request: RequestID, on id: ConnectionID, _ connection: consuming Connection, _ action: inout Action
+    ) {
+        let isReused = connection.uses > 0
+        connection.state = .leased(isRetired: false)
+        connection.uses += 1
+        connections[id] = connection
         leasedCount += 1
-        action.run.append(Assignment(request: request, connection: id, isReused: uses > 0))
+        action.run.append(Assignment(request: request, connection: id, isReused: isReused))
     }
 
     /// Gives a connection that is free to whoever waits longest; otherwise parks it, or closes it if it had its time.
     private mutating func serveOrPark(_ id: ConnectionID, until: Deadline, _ now: Deadline, _ action: inout Action) {
-        guard let connection = connections[id] else { return }
+        guard var connection = connections[id] else { return }
         let endOfLife = configuration.maximumAge.map { connection.connectedAt + $0 } ?? .distantFuture
         let until = min(until, endOfLife)
         let isSpent = until <= now || connection.uses >= configuration.maximumUses ?? .max
         if isSpent, connection.uses > 0 {
             close(id, &action)
         } else if let waiter = waiters.popFirst() {
-            run(waiter.request, on: id, &action)
+            run(waiter.request, on: id, connection, &action)
         } else if mode == .running {
-            connections[id]?.state = .idle(until: until)
+            connection.state = .idle(until: until)
+            connections[id] = connection
             idle.append(id)
             arm(until, &action)
         } else {

@@ -43,13 +43,18 @@ package struct RefreshStateMachine: Sendable {
 
     /// Somebody asks for the identities.
     package mutating func asked(now: Deadline) -> Answer {
+        if isServing(now: now) { return .serve }
+        guard case .resting = phase else { return .wait }
+        phase = .busy
+        return .begin
+    }
+
+    /// Whether who asks now gets what there is.
+    package func isServing(now: Deadline) -> Bool {
         switch phase {
-        case .busy: return .wait
-        case .overdue: return isLoaded ? .serve : .wait
-        case .resting:
-            if isLoaded, now < lastEnd + pace.interval { return .serve }
-            phase = .busy
-            return .begin
+        case .busy: false
+        case .overdue: isLoaded
+        case .resting: isLoaded && now < lastEnd + pace.interval
         }
     }
 

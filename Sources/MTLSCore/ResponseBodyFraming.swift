@@ -24,7 +24,7 @@ package enum ResponseBodyFraming: Hashable, Sendable {
         }
         let fields = response.headerFields
         let length = try Self.length(fields)
-        let codings = fields[.transferEncoding]
+        let codings = fields.position(of: .transferEncoding) == nil ? nil : fields[.transferEncoding]
         if let codings {
             // RFC 9112 §6.1: a recipient that finds both "ought to handle it as an error".
             if length != nil { throw Self.malformed("it has both a Content-Length and a Transfer-Encoding") }
@@ -47,6 +47,12 @@ package enum ResponseBodyFraming: Hashable, Sendable {
 
     /// The Content-Length. RFC 9110 §8.6 lets a list of equal numbers pass.
     private static func length(_ fields: HTTPFields) throws(MTLSError) -> Int? {
+        guard let position = fields.position(of: .contentLength) else { return nil }
+        if fields.position(of: .contentLength, from: position + 1) == nil,
+            let length = fields[position].withUnsafeBytesOfValue({ ASCII.decimal(UnsafeRawBufferPointer($0)) })
+        {
+            return length
+        }
         guard let text = fields[.contentLength] else { return nil }
         let members = text.split(separator: ",", omittingEmptySubsequences: false).map(\.trimmed)
         guard let first = members.first, members.allSatisfy({ $0 == first }), let length = first.decimal,

@@ -75,7 +75,8 @@ final class RotatingIdentity: IdentitySource, ObservableIdentity {
     func candidates(for endpoint: Endpoint) async throws -> [ClientIdentity] { try await refreshed() }
 
     private func refreshed() async throws -> [ClientIdentity] {
-        try await withCheckedThrowingContinuation { continuation in
+        if let served = state.withLock({ $0.machine.isServing(now: .monotonic) ? $0.identities : nil }) { return served }
+        return try await withCheckedThrowingContinuation { continuation in
             let (served, begins): ([ClientIdentity]?, Occasion?) = state.withLock { state in
                 let answer = state.machine.asked(now: .monotonic)
                 guard answer != .serve else { return (state.identities, nil) }

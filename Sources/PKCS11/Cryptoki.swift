@@ -17,12 +17,12 @@ final class Cryptoki: @unchecked Sendable {  // safe: the list is constant once 
     /// Calls a function. One that the module lacks returns `CKR_FUNCTION_NOT_SUPPORTED`; each returns
     /// `CKR_CRYPTOKI_NOT_INITIALIZED` as long as the gate is closed.
     func result<Function>(
-        _ function: KeyPath<Functions, Function?>, _ body: (Function) -> CK_RV
+        _ function: (Functions) -> Function?, _ body: (Function) -> CK_RV
     ) -> ReturnCode {
         // Before the list is looked at: p11-kit frees it when the module is finalized.
         guard gate.enter() else { return ReturnCode(rawValue: CKR_CRYPTOKI_NOT_INITIALIZED) }
         defer { gate.leave() }
-        guard let function = list.pointee[keyPath: function] else {
+        guard let function = function(list.pointee) else {
             return ReturnCode(rawValue: CKR_FUNCTION_NOT_SUPPORTED)
         }
         serial?.lock()
@@ -32,7 +32,7 @@ final class Cryptoki: @unchecked Sendable {  // safe: the list is constant once 
 
     /// Calls a function, and throws unless it returns `CKR_OK`.
     func call<Function>(
-        _ name: String, _ function: KeyPath<Functions, Function?>, _ body: (Function) -> CK_RV
+        _ name: String, _ function: (Functions) -> Function?, _ body: (Function) -> CK_RV
     ) throws(PKCS11Error) {
         let code = result(function, body)
         guard code == .ok else { throw PKCS11Error(name, code) }

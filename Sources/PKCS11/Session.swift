@@ -55,7 +55,7 @@ final class Session {
     func logOut() { _ = cryptoki.result(\.C_Logout) { $0(handle) } }
 
     func call<Function>(
-        _ name: String, _ function: KeyPath<Cryptoki.Functions, Function?>,
+        _ name: String, _ function: (Cryptoki.Functions) -> Function?,
         _ body: (Function, CK_SESSION_HANDLE) -> CK_RV
     ) throws(PKCS11Error) {
         try cryptoki.call(name, function) { body($0, handle) }

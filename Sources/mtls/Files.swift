@@ -13,8 +13,13 @@ struct FileFailure: Error, CustomStringConvertible {
 
 /// Reading and writing by blocking calls: one transfer is under way at a time, and nothing else waits.
 enum Files {
+    /// More bytes than any file of certificates, requests or responses about them has.
+    static let certificateLimit = 16 << 20
+
     /// The whole of a file; `-` is standard input.
-    static func read(_ path: String) throws(FileFailure) -> [UInt8] {
+    ///
+    /// - Parameter limit: More bytes than these are refused (EFBIG), before memory is full of them.
+    static func read(_ path: String, limit: Int = .max) throws(FileFailure) -> [UInt8] {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .last(path) }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
@@ -26,6 +31,7 @@ enum Files {
             guard count >= 0 else { throw .last(path) }
             if count == 0 { return bytes }
             bytes += chunk[..<count]
+            if bytes.count > limit { throw FileFailure(path: path, code: EFBIG) }
         }
     }
 

@@ -9,7 +9,7 @@ enum Upload {
     static func body(_ plan: Plan) throws(FileFailure) -> RequestBody {
         if let file = plan.upload { return .file(file == "-" ? "/dev/stdin" : file) }
         if plan.data.isEmpty { return .none }
-        return .bytes(try DataPart.body(plan.data, read: Files.read))
+        return .bytes(try DataPart.body(plan.data, read: { (path) throws(FileFailure) in try Files.read(path) }))
     }
 
     /// How long it will be; a file that cannot be read is left to the request to tell of.

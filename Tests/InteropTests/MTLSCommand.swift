@@ -14,11 +14,13 @@ enum MTLSCommand {
     }()
     private static let path = "\(directory)/mtls"
 
+    static func command(_ arguments: [String]) -> Command { Command(path, arguments) }
+
     /// Runs it, with `environment` besides the variables that every command gets.
     static func run(
         _ arguments: [String], environment: [String: String] = [:], input: String = ""
     ) async throws -> Command.Outcome {
-        var command = Command(path, arguments)
+        var command = command(arguments)
         command.environment.merge(environment) { $1 }
         command.standardInput = Array(input.utf8)
         return try await command.run()

@@ -18,7 +18,7 @@ struct HelloExtensions: Equatable {
     private static let applicationProtocols: UInt16 = 16
     /// Answers that need no question: a cookie (RFC 8446 §4.2), and renegotiation_info, which may be asked for by a
     /// cipher suite (RFC 5746 §3.3).
-    private static let unprompted: Set<UInt16> = [44, 0xff01]
+    private static let unprompted: [UInt16] = [44, 0xff01]
 
     /// - Parameter list: Extensions with the length of them all in front; empty for none.
     init(list: ArraySlice<UInt8>) throws(Violation) {
@@ -50,11 +50,14 @@ struct HelloExtensions: Equatable {
     /// Checks an answer to these extensions: each at most once, each asked for (RFC 8446 §4.2, RFC 5246 §7.4.1.4), and
     /// of the protocols that were offered exactly one (RFC 7301 §3.1).
     func checkAnswer(_ answer: HelloExtensions, protocols: [String]) throws(Violation) {
-        let asked = Set(items.map(\.type)).union(Self.unprompted)
-        var seen: Set<UInt16> = []
+        // Never longer than what was asked for.
+        var seen: [UInt16] = []
         for item in answer.items {
-            guard seen.insert(item.type).inserted else { throw .duplicate(item.type) }
-            guard asked.contains(item.type) else { throw .unasked(item.type) }
+            guard !seen.contains(item.type) else { throw .duplicate(item.type) }
+            guard Self.unprompted.contains(item.type) || items.contains(where: { $0.type == item.type }) else {
+                throw .unasked(item.type)
+            }
+            seen.append(item.type)
             guard item.type == Self.applicationProtocols else { continue }
             var body = item.body
             guard var names = body.takeVector(lengthBytes: 2), body.isEmpty,

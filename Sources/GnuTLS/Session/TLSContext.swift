@@ -16,20 +16,29 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
     let credentials: gnutls_certificate_credentials_t
     /// What a server encrypts its tickets with.
     let ticketKey: SecretBytes?
+    /// Whether a hello comes with a key for the first of its groups alone.
+    let sharesOneKey: Bool
+    /// The certificates that peers have shown.
+    package let certificates = KnownCertificates()
 
-    /// - Parameter acceptedIssuers: In the server's role, the certificates whose names a certificate request lists.
+    /// - Parameters:
+    ///   - acceptedIssuers: In the server's role, the certificates whose names a certificate request lists.
+    ///   - group: In the client's role, the group that servers are expected to choose, by GnuTLS's name.
     /// - Throws: ``GnuTLSError`` when the priority string cannot be parsed.
-    package init(role: Role, options: TLSOptions, acceptedIssuers: [Certificate] = []) throws(GnuTLSError) {
+    package init(
+        role: Role, options: TLSOptions, acceptedIssuers: [Certificate] = [], group: String? = nil
+    ) throws(GnuTLSError) {
         self.role = role
         self.options = options
         ticketKey = role == .server && options.resumesSessions ? try TLSSession.makeTicketKey() : nil
 
-        var priority: gnutls_priority_t?
-        let flags = UInt32(GNUTLS_PRIORITY_INIT_DEF_APPEND)
-        try check(gnutls_priority_init2(&priority, options.priorityString, nil, flags), "gnutls_priority_init2")
+        let priority: gnutls_priority_t
+        (priority, sharesOneKey) = try KeyShares.priority(options.priorityString) {
+            role == .client ? options.groupOrder($0, expecting: group) : nil
+        }
         var credentials: gnutls_certificate_credentials_t?
         let result = gnutls_certificate_allocate_credentials(&credentials)
-        guard let priority, let credentials else {
+        guard let credentials else {
             gnutls_priority_deinit(priority)
             throw GnuTLSError(code: result, operation: "gnutls_certificate_allocate_credentials")
         }

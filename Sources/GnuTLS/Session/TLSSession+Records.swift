@@ -18,6 +18,11 @@ extension TLSSession {
         transport.hasInput || gnutls_record_check_pending(handle) > 0 || !heldData.isEmpty
     }
 
+    /// No more plaintext than this comes of what has arrived.
+    package var expectedBytes: Int {
+        transport.pendingBytes + fruitlessBytes + gnutls_record_check_pending(handle) + heldData.count
+    }
+
     /// Decrypts at most one record into `buffer`. What does not fit stays here for the next read.
     package func read(into buffer: UnsafeMutableRawBufferPointer) throws(TLSFailure) -> Read {
         if let failure { throw failure }
@@ -160,6 +165,7 @@ extension TLSSession {
 
     /// In the server's role, the name that the client asked for.
     package var requestedServerName: String? {
+        guard context.role == .server else { return nil }
         var buffer = [UInt8](repeating: 0, count: 256)
         var length = buffer.count
         var type: UInt32 = 0

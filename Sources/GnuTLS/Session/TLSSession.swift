@@ -93,6 +93,7 @@ package final class TLSSession {
         case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag
         case .server: flags |= GNUTLS_SERVER.rawFlag
         }
+        if context.sharesOneKey { flags |= GNUTLS_KEY_SHARE_TOP.rawFlag }
         if !context.options.resumesSessions { flags |= GNUTLS_NO_TICKETS.rawFlag }
         var session: gnutls_session_t?
         let result = gnutls_init(&session, flags)

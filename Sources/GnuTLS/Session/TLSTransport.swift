@@ -8,6 +8,9 @@ package protocol TLSTransport: AnyObject {
 
     /// Whether a pull would find something: bytes, or the end.
     var hasInput: Bool { get }
+
+    /// How many bytes pulls would find.
+    var pendingBytes: Int { get }
 }
 
 /// What a pull found.

@@ -1,4 +1,5 @@
 internal import CGnuTLS
+internal import Synchronization
 
 /// An X.509 certificate (RFC 5280).
 ///
@@ -39,7 +40,13 @@ public final class Certificate: @unchecked Sendable {  // safe: GnuTLS only read
     /// The names of the subject alternative name extension; `nil` when there is no such extension.
     let alternativeNames: [AlternativeName]?
     let signatureIdentifier: gnutls_sign_algorithm_t
+    /// What ``demandsStaple`` has found.
+    private let stapleDemand = Atomic(StapleDemand.unknown)
     let handle: gnutls_x509_crt_t
+
+    private enum StapleDemand: UInt8, AtomicRepresentable {
+        case unknown, no, yes
+    }
 
     /// Reads one certificate in DER.
     package init(der: [UInt8]) throws(GnuTLSError) {
@@ -97,7 +104,16 @@ extension Certificate {
         gnutls_x509_crt_check_issuer(handle, authority.handle) != 0
     }
     /// Whether the certificate demands an OCSP response from the server that shows it (RFC 7633).
-    package var demandsStaple: Bool { (try? CertificateProfile(self))?.features.contains(5) ?? false }
+    package var demandsStaple: Bool {
+        switch stapleDemand.load(ordering: .relaxed) {
+        case .unknown:
+            let isDemanded = (try? CertificateProfile(self))?.features.contains(5) ?? false
+            stapleDemand.store(isDemanded ? .yes : .no, ordering: .relaxed)
+            return isDemanded
+        case .no: return false
+        case .yes: return true
+        }
+    }
     /// The serial number as an INTEGER in DER.
     package var serialNumberDER: [UInt8] {
         let digits = serialNumber.utf8.map { $0 < 0x3A ? $0 - 0x30 : $0 - 0x57 }
@@ -146,7 +162,7 @@ extension Certificate: Hashable, CustomStringConvertible {
     /// Compares byte for byte.
     public static func == (left: Certificate, right: Certificate) -> Bool { left.der == right.der }
     /// Hashes the fingerprint.
-    public func hash(into hasher: inout Hasher) { hasher.combine(sha256Fingerprint) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes: sha256Fingerprint) }
     /// The subject and the serial number.
     public var description: String { "\(subject.isEmpty ? "(no subject)" : subject), serial \(serialNumber)" }
 }

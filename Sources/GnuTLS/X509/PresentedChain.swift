@@ -5,11 +5,14 @@ package final class PresentedChain {
     /// The OCSP responses stapled to them, by position, empty where there is none; nil where there could be none, as in
     /// a session that was resumed.
     package let staples: [[UInt8]]?
+    private let known: KnownCertificates?
     private var parsed: Result<[Certificate], GnuTLSError>?
 
-    package init(_ der: [[UInt8]], staples: [[UInt8]]? = []) {
+    /// - Parameter known: Where certificates are looked for before they are read.
+    package init(_ der: [[UInt8]], staples: [[UInt8]]? = [], known: KnownCertificates? = nil) {
         self.der = der
         self.staples = staples
+        self.known = known
     }
 
     package convenience init(_ certificates: [Certificate], staples: [[UInt8]]? = []) {
@@ -21,7 +24,9 @@ package final class PresentedChain {
     package func certificates() throws(GnuTLSError) -> [Certificate] {
         if let parsed { return try parsed.get() }
         let result = Result { () throws(GnuTLSError) in
-            try der.map { (der) throws(GnuTLSError) in try Certificate(der: der) }
+            try der.map { [known] (der) throws(GnuTLSError) in
+                if let known { try known.certificate(der: der) } else { try Certificate(der: der) }
+            }
         }
         parsed = result
         return try result.get()

@@ -176,7 +176,7 @@ extension PublicKey: Hashable {
     /// Compares what the keys are, not where they came from.
     public static func == (left: PublicKey, right: PublicKey) -> Bool { left.spkiDER == right.spkiDER }
     /// Hashes what the key is.
-    public func hash(into hasher: inout Hasher) { hasher.combine(spkiDER) }
+    public func hash(into hasher: inout Hasher) { hasher.combine(bytes: spkiDER) }
 }
 
 extension PublicKey.Curve {

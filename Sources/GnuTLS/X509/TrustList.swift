@@ -2,10 +2,11 @@ internal import CGnuTLS
 
 /// The certificates that are trusted to sign others, and the revocation lists that count.
 ///
-/// The value is immutable: chains may be verified on many threads at once.
+/// It does not change, but for what it remembers: chains may be verified on many threads at once.
 package final class TrustList: Sendable {
     private let anchors: AnchorIndex
     private let revocation: RevocationStore
+    private let known = KnownPaths()
     /// How many different trust anchors there are.
     package var anchorCount: Int { anchors.certificates.count }
     /// A hash of the anchors and the revocation lists: two trust lists that judge differently have different ones.
@@ -74,12 +75,29 @@ extension TrustList {
         guard let leaf = chain.first else {
             throw GnuTLSError(code: GNUTLS_E_NO_CERTIFICATE_FOUND, operation: "verifying a certificate chain")
         }
+        let question = KnownPaths.Question(chain: chain, purpose: policy.purpose, depth: policy.depth)
+        if let path = known.path(for: question), holds(path, policy) {
+            return .trusted(path: path.map(\.certificate))
+        }
         var search = PathSearch(anchors: anchors, others: Array(chain.dropFirst()), policy: policy) {
             (path) throws(GnuTLSError) in
             if let fault = PathRules(path: path, policy: policy).fault { return fault }
             if let fault = try SecondOpinion.fault(of: path, policy) { return fault }
             return self.revocation.fault(of: path, at: policy.time)
         }
-        return try search.run(from: leaf)
+        switch try search.run(from: leaf) {
+        case .found(let path):
+            known.remember(path, for: question)
+            return .trusted(path: path.map(\.certificate))
+        case .failed(let fault): return .refused(fault)
+        }
+    }
+
+    /// Whether a path whose signatures are right is good at the time of `policy`. The dates are also compared as GnuTLS
+    /// has read them: for any time between them it says the same of the path.
+    private func holds(_ path: [CertificateProfile], _ policy: PathPolicy) -> Bool {
+        path.allSatisfy { $0.certificate.notBefore <= policy.time && policy.time <= $0.certificate.notAfter }
+            && PathRules(path: path, policy: policy).fault == nil
+            && revocation.fault(of: path, at: policy.time) == nil
     }
 }

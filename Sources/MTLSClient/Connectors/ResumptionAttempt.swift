@@ -95,12 +95,12 @@ final class ResumptionAttempt: Sendable {
     /// Connects by `connect`, having judged what the stored session was established with; once more with a full
     /// handshake when the server breaks a handshake off over the session that it was offered.
     func run(
-        judge: @escaping TLSConnector.Judge, loop: any EventLoop,
+        judge: @escaping TLSConnector.Judge, known: KnownCertificates, loop: any EventLoop,
         _ connect: (ResumptionAttempt) async throws -> Connection
     ) async throws -> Connection {
         do {
             if let session = state.withLock({ $0.entry?.session }),
-                case .failure = await Self.verdict(of: judge, on: session.peerChain, loop)
+                case .failure = await Self.verdict(of: judge, on: session.peerChain, known, loop)
             {
                 wipe()
             }
@@ -117,11 +117,11 @@ final class ResumptionAttempt: Sendable {
     }
 
     private static func verdict(
-        of judge: @escaping TLSConnector.Judge, on chain: [[UInt8]], _ loop: any EventLoop
+        of judge: @escaping TLSConnector.Judge, on chain: [[UInt8]], _ known: KnownCertificates, _ loop: any EventLoop
     ) async -> Result<Void, any Error> {
         await withCheckedContinuation { continuation in
-            loop.execute {
-                let server = PresentedChain(chain, staples: nil)
+            loop.hereOrLater {
+                let server = PresentedChain(chain, staples: nil, known: known)
                 if let verdict = judge(server, { continuation.resume(returning: $0) }) {
                     continuation.resume(returning: verdict)
                 }

@@ -8,10 +8,32 @@ import Synchronization
 /// ``HandshakeCoalescing`` decide.
 final class SessionStore: Sendable {
     /// All that a session belongs to but for the identities. Trust and identity source are the connector's.
-    struct Place: Hashable, Sendable {
+    ///
+    /// It is looked up many times in the course of one connection: the hash is made once.
+    final class Place: Hashable, Sendable {
         let endpoint: Endpoint
         let name: String
         let settings: TLSSettings
+        private let hash: Int
+
+        init(endpoint: Endpoint, name: String, settings: TLSSettings) {
+            self.endpoint = endpoint
+            self.name = name
+            self.settings = settings
+            var hasher = Hasher()
+            hasher.combine(endpoint)
+            hasher.combine(name)
+            hasher.combine(settings)
+            hash = hasher.finalize()
+        }
+
+        static func == (left: Place, right: Place) -> Bool {
+            if left === right { return true }
+            return left.hash == right.hash && left.endpoint == right.endpoint && left.name == right.name
+                && left.settings == right.settings
+        }
+
+        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
     }
 
     /// The identities that may be shown, and the epochs of their keys.
@@ -37,6 +59,11 @@ final class SessionStore: Sendable {
     struct Group: Hashable, Sendable {
         let place: Place
         let identities: [[UInt8]]
+
+        func hash(into hasher: inout Hasher) {
+            hasher.combine(place)
+            for identity in identities { hasher.combine(bytes: identity) }
+        }
     }
 
     typealias Cache = ResumptionCache<Place, Stamp, ResumableSession>

@@ -75,7 +75,12 @@ final class TCPAttempt {
             // The channel is known while it connects, so that it can be closed then.
             .channelInitializer { channel in
                 this.value.channels[address] = channel
-                return channel.eventLoop.makeSucceededVoidFuture()
+                do {
+                    try this.value.setOptions(of: channel)
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
             }
             .connect(to: SocketAddress(address, port: target.port)).assumeIsolated()
             .whenComplete { [self] result in
@@ -93,25 +98,29 @@ final class TCPAttempt {
             }
     }
 
+    /// NIO sets TCP_NODELAY.
     private func bootstrap(for address: IPAddress) -> ClientBootstrap {
-        var bootstrap = ClientBootstrap(group: loop)
-            .connectTimeout(.hours(24 * 365))
-            .channelOption(.autoRead, value: false)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-        if let keepAlive = options.keepAlive {
-            func option(_ name: Int32) -> ChannelOptions.Types.SocketOption {
-                .init(level: .tcp, name: .init(rawValue: name))
-            }
-            func seconds(_ duration: Duration) -> Int { Int(min(max(1, duration.components.seconds), 32767)) }
-            bootstrap = bootstrap.channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelOption(option(TCP_KEEPIDLE), value: seconds(keepAlive.idle))
-                .channelOption(option(TCP_KEEPINTVL), value: seconds(keepAlive.interval))
-            if let count = keepAlive.count {
-                bootstrap = bootstrap.channelOption(option(TCP_KEEPCNT), value: min(max(1, count), 127))
-            }
-        }
+        let bootstrap = ClientBootstrap(group: loop).connectTimeout(.hours(24 * 365))
         guard let local = options.localAddress(for: address) else { return bootstrap }
         return bootstrap.bind(to: SocketAddress(local, port: 0))
+    }
+
+    /// At once, which costs less than to have the bootstrap set them one after another.
+    private func setOptions(of channel: any Channel) throws {
+        guard let channel = channel.syncOptions else { throw ChannelError.operationUnsupported }
+        try channel.setOption(.autoRead, value: false)
+        try channel.setOption(.recvAllocator, value: ReadSize.allocator)
+        try channel.setOption(.maxMessagesPerRead, value: ReadSize.readsAtOnce)
+        guard let keepAlive = options.keepAlive else { return }
+        func set(_ name: Int32, _ value: Int) throws {
+            let option = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: name))
+            try channel.setOption(option, value: SocketOptionValue(value))
+        }
+        func seconds(_ duration: Duration) -> Int { Int(min(max(1, duration.components.seconds), 32767)) }
+        try channel.setOption(.socketOption(.so_keepalive), value: 1)
+        try set(TCP_KEEPIDLE, seconds(keepAlive.idle))
+        try set(TCP_KEEPINTVL, seconds(keepAlive.interval))
+        if let count = keepAlive.count { try set(TCP_KEEPCNT, min(max(1, count), 127)) }
     }
 
     private func end(_ result: Result<any Channel, MTLSError>) {

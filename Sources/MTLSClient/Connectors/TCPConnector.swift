@@ -51,7 +51,7 @@ public struct TCPConnector: Connector {
             let attempt = NIOLoopBoundBox<TCPAttempt>.makeBoxSendingValue(
                 TCPAttempt(target, options: options, loop: loop, promise: promise), eventLoop: loop)
             return try await withTaskCancellationHandler {
-                loop.execute { attempt.value.start(addresses, limit: limit, since: start) }
+                loop.hereOrLater { attempt.value.start(addresses, limit: limit, since: start) }
                 return Connection(channel: try await promise.futureResult.get())
             } onCancel: {
                 loop.execute { attempt.value.cancel() }

@@ -92,7 +92,7 @@ public struct TLSConnector: Connector {
             )
         }
         let limited = try settings.limited(to: candidates)
-        let tls = try shared.context(for: limited)
+        let tls = try shared.context(for: limited, at: endpoint)
         try await shared.evaluator.prepare()
         shared.warn(context.logger)
         let judging = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
@@ -101,7 +101,7 @@ public struct TLSConnector: Connector {
         let place = SessionStore.Place(endpoint: endpoint, name: name, settings: limited)
         let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
         let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
-        return try await attempt.run(judge: judge, loop: context.eventLoop) { attempt in
+        return try await attempt.run(judge: judge, known: tls.certificates, loop: context.eventLoop) { attempt in
             try await connect(to: endpoint, context, handshake, attempt)
         }
     }
@@ -143,7 +143,7 @@ public struct TLSConnector: Connector {
         let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
         let timeouts = context.timeouts
         return try await withTaskCancellationHandler {
-            try await channel.eventLoop.submit {
+            let begin: @Sendable () -> Void = {
                 let handler = GnuTLSHandler(
                     configuration: handshake.configuration(timeouts, attempt), completion: completion)
                 do {
@@ -151,8 +151,10 @@ public struct TLSConnector: Connector {
                 } catch {
                     completion.fail(error)
                 }
-            }.get()
+            }
+            if channel.eventLoop.inEventLoop { begin() } else { try await channel.eventLoop.submit(begin).get() }
             let summary = try await completion.futureResult.get()
+            shared.note(summary, of: endpoint)
             channel.closeFuture.whenComplete { _ in attempt.ended() }
             let candidates = handshake.candidates
             let shown = candidates.filter { $0.chain.first == summary.clientCertificate }
@@ -169,7 +171,14 @@ public struct TLSConnector: Connector {
         let evaluator: TrustEvaluator
         let sessions: SessionStore
         private let hasWarned = Atomic(false)
-        private let contexts = Mutex<[TLSSettings: TLSContext]>([:])
+        private let contexts = Mutex<[Offer: TLSContext]>([:])
+        /// The groups that servers chose in place of the one that they were offered a key for: next time it is theirs.
+        private let groups = Mutex<[Endpoint: String]>([:])
+
+        private struct Offer: Hashable {
+            let settings: TLSSettings
+            let group: String?
+        }
 
         init(evaluator: TrustEvaluator, sessions: SessionStore) {
             self.evaluator = evaluator
@@ -182,16 +191,26 @@ public struct TLSConnector: Connector {
             logger.warning("servers are not authenticated: anybody may answer (Trust.dangerouslyTrustAnything)")
         }
 
-        func context(for settings: TLSSettings) throws(MTLSError) -> TLSContext {
-            try contexts.withLock { (contexts) throws(MTLSError) in
-                if let context = contexts[settings] { return context }
-                let context = try Self.make(settings)
-                contexts[settings] = context
+        func context(for settings: TLSSettings, at endpoint: Endpoint) throws(MTLSError) -> TLSContext {
+            let offer = Offer(settings: settings, group: groups.withLock { $0.isEmpty ? nil : $0[endpoint] })
+            return try contexts.withLock { (contexts) throws(MTLSError) in
+                if let context = contexts[offer] { return context }
+                let context = try Self.make(settings, group: offer.group)
+                contexts[offer] = context
                 return context
             }
         }
 
-        private static func make(_ settings: TLSSettings) throws(MTLSError) -> TLSContext {
+        /// Learns from a handshake with `endpoint`.
+        func note(_ handshake: HandshakeSummary, of endpoint: Endpoint) {
+            guard handshake.version == .v1_3, let group = handshake.group, group != "X25519" else { return }
+            groups.withLock { groups in
+                if groups.count >= 64, groups[endpoint] == nil { groups.removeAll() }
+                groups[endpoint] = group
+            }
+        }
+
+        private static func make(_ settings: TLSSettings, group: String?) throws(MTLSError) -> TLSContext {
             guard settings.minimumVersion <= settings.maximumVersion else {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller,
@@ -205,7 +224,8 @@ public struct TLSConnector: Connector {
                         minimumVersion: settings.minimumVersion, maximumVersion: settings.maximumVersion,
                         applicationProtocols: settings.applicationProtocols, priority: settings.priority,
                         resumesSessions: settings.resumption.isOn, allowsRenegotiation: settings.allowsRenegotiation,
-                        keyLog: settings.keyLog))
+                        keyLog: settings.keyLog),
+                    group: group)
             } catch {
                 throw MTLSError(
                     .tlsOptionsInvalid, phase: .prepare, fault: .caller, "the TLS options cannot be used: \(error)",

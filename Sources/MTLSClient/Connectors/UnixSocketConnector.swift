@@ -32,6 +32,8 @@ public struct UnixSocketConnector: Connector {
         do {
             let channel = try await ClientBootstrap(group: context.eventLoop)
                 .channelOption(.autoRead, value: false)
+                .channelOption(.recvAllocator, value: ReadSize.allocator)
+                .channelOption(.maxMessagesPerRead, value: ReadSize.readsAtOnce)
                 .connectTimeout(limit.map { TimeAmount($0) } ?? .hours(24))
                 .connect(unixDomainSocketPath: path).get()
             return Connection(channel: channel)

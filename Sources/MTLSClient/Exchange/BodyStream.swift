@@ -11,9 +11,13 @@ enum BodyPiece: Sendable {
 
 /// The part of a body that has arrived and was not read yet, between the exchange and the reader. Lives on the loop.
 final class BodyBuffer {
+    private static let longestJoined = 1 << 16
+
     /// Asked for more, while the exchange lasts.
     weak var exchange: HTTP1ExchangeHandler?
     private var held = ByteBuffer()
+    /// What is behind that: long pieces are not joined, for that would copy them.
+    private var later = CircularBuffer<ByteBuffer>(initialCapacity: 1)
     private var outcome: Result<Void, MTLSError>?
     private var reader: CheckedContinuation<BodyPiece, any Error>?
     /// What came behind the body.
@@ -22,7 +26,15 @@ final class BodyBuffer {
     var isEmpty: Bool { held.readableBytes == 0 }
 
     func append(_ bytes: ByteBuffer) {
-        if held.readableBytes == 0 { held = bytes } else { held.writeImmutableBuffer(bytes) }
+        if held.readableBytes == 0 {
+            held = bytes
+        } else if later.isEmpty, held.readableBytes + bytes.readableBytes <= Self.longestJoined {
+            held.writeImmutableBuffer(bytes)
+        } else if let last = later.last, last.readableBytes + bytes.readableBytes <= Self.longestJoined {
+            later[later.index(before: later.endIndex)].writeImmutableBuffer(bytes)
+        } else {
+            later.append(bytes)
+        }
     }
 
     /// No more will come.
@@ -39,7 +51,7 @@ final class BodyBuffer {
         if held.readableBytes > 0 {
             self.reader = nil
             let bytes = held
-            held = ByteBuffer()
+            held = later.popFirst() ?? ByteBuffer()
             reader.resume(returning: .bytes(bytes))
         } else if let outcome {
             self.reader = nil
@@ -50,6 +62,7 @@ final class BodyBuffer {
     /// The whole body, if nothing of it is outstanding.
     func takeWhole() -> ByteBuffer? {
         guard case .success = outcome else { return nil }
+        while var next = later.popFirst() { held.writeBuffer(&next) }
         return held
     }
 

@@ -5,8 +5,6 @@ import NIOPosix
 
 /// Bodies that are files, read on threads that may block.
 enum FileBody {
-    private static let pieceSize = 1 << 18
-
     static func production(_ path: String) async throws -> RequestBody.Production {
         let length = try await blocking { () throws(MTLSError) in
             let file = try OpenFile(path)
@@ -15,7 +13,7 @@ enum FileBody {
         return RequestBody.Production(length: length, isRestartable: length != nil) { writer in
             let file = try await blocking { () throws(MTLSError) in try OpenFile(path) }
             while true {
-                let piece = try await blocking { () throws(MTLSError) in try file.read(upTo: pieceSize) }
+                let piece = try await blocking { () throws(MTLSError) in try file.read(upTo: OutgoingBody.pieceSize) }
                 guard piece.readableBytes > 0 else { return [:] }
                 try await writer.write(piece)
             }

@@ -4,6 +4,9 @@ import NIOCore
 
 /// The request's way out.
 struct OutgoingBody {
+    /// How long the pieces are that bodies are sent in, where that is up to us: their records, together, fill 256 KiB.
+    static let pieceSize = 15 << 14
+
     enum Source {
         case none
         /// What is left of a body in memory.
@@ -34,10 +37,8 @@ struct OutgoingBody {
 extension HTTP1ExchangeHandler {
     /// As much as is copied behind a head, to leave in one record with it.
     private static let inlineLimit = 16 << 10
-    /// How much of a body in memory is given to the connection at once.
-    private static let pieceSize = 1 << 18
 
-    func sendHead(of job: RequestJob, awaitsConsent: Bool) {
+    func sendHead(of job: RequestJob, awaitsConsent: Bool, now: Deadline) {
         guard let context else { return }
         outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
         var inline: ByteBuffer?
@@ -49,22 +50,22 @@ extension HTTP1ExchangeHandler {
             outgoing?.source = .none
         }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        wrote()
-        if !awaitsConsent { sendBody() }
+        wrote(now: now)
+        if !awaitsConsent { sendBody(now: now) }
     }
 
     /// The server consents to the body, or there is no need to ask.
-    func sendBody() {
+    func sendBody(now: Deadline = .now) {
         guard let context, let outgoing else { return }
         self.outgoing?.isHeldBack = false
         switch outgoing.source {
-        case .none: sendingEnded()
+        case .none: sendingEnded(now: now)
         case .bytes: sendBytes()
         case .production(let production, nil):
             let sink = RequestBodySink(self)
             self.outgoing?.source = .production(production, sink)
             bodyWasTaken = true
-            sink.begin(production, on: context.eventLoop)
+            sink.begin(production, on: context.eventLoop, executor: job?.executor)
         case .production: break
         }
     }
@@ -72,7 +73,7 @@ extension HTTP1ExchangeHandler {
     /// Gives the connection as much of a body in memory as it has room for.
     private func sendBytes() {
         while let context, context.channel.isWritable, case .bytes(var body)? = outgoing?.source,
-            let piece = body.readSlice(length: min(body.readableBytes, Self.pieceSize))
+            let piece = body.readSlice(length: min(body.readableBytes, OutgoingBody.pieceSize))
         {
             outgoing?.source = body.readableBytes > 0 ? .bytes(body) : .none
             send(piece, context)
@@ -141,9 +142,9 @@ extension HTTP1ExchangeHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    private func sendingEnded() {
+    private func sendingEnded(now: Deadline = .now) {
         outgoing = nil
-        requestEnded()
+        requestEnded(now: now)
     }
 
     private static func lengthError(_ how: String, _ origin: Origin) -> MTLSError {

@@ -14,7 +14,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private let id: Int
     let origin: Origin
-    private var handshake: HandshakeSummary?
+    private var sharedHandshake: SharedHandshake?
+    private var handshake: HandshakeSummary? { sharedHandshake?.summary }
     private let idleTimeout: Duration?
     private weak var pool: ConnectionPool?
     private(set) var context: ChannelHandlerContext?
@@ -24,9 +25,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private var machine: ExchangeStateMachine?
     private var isReused = false
     private var requestCount = 0
-    private var parser: ResponseParser
-    /// What has arrived and was not consumed.
-    private var pending = ByteBuffer()
+    private var incoming: IncomingBytes
     private var response: (head: HTTPResponse, version: HTTP1Version)?
     private var body: BodyBuffer?
     /// What is left of the request's body.
@@ -36,6 +35,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     /// How many pieces of the request's body the transport has not taken, or refused.
     var unsentPieces = 0
     private var servesAtEndOfRead = false
+    /// Whether the channel was asked for a read that is not over.
+    private var isReading = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
     /// Why the connection is closed, where this side knows.
@@ -48,9 +49,9 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     ) {
         self.id = id
         self.origin = origin
-        self.handshake = handshake
+        sharedHandshake = handshake.map { SharedHandshake($0) }
         self.idleTimeout = idleTimeout
-        parser = ResponseParser(limits: limits)
+        incoming = IncomingBytes(ResponseParser(limits: limits))
         self.pool = pool
     }
 
@@ -64,7 +65,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     // MARK: The request
 
-    func start(_ job: RequestJob, isReused: Bool) {
+    func start(_ job: RequestJob, isReused: Bool, now: Deadline = .now) {
         guard let context, context.channel.isActive else {
             // The pool has not been told of the end yet, and will send the request elsewhere.
             lost = job
@@ -76,19 +77,19 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         response = nil
         body = nil
         bodyWasTaken = false
-        parser.begin(job.head.method)
+        incoming.begin(job.head.method)
         let awaitsConsent = job.head.awaitsConsent
         machine = ExchangeStateMachine(
             origin: origin, method: job.head.method, timeouts: job.timeouts, requestStart: job.start,
             awaitsConsent: awaitsConsent, allowsUpgrade: job.allowsUpgrade)
-        event { (machine) throws(InvariantViolation) in try machine.start(now: .now) }
-        sendHead(of: job, awaitsConsent: awaitsConsent)
+        event(rearms: false) { (machine) throws(InvariantViolation) in try machine.start(now: now) }
+        sendHead(of: job, awaitsConsent: awaitsConsent, now: now)
         rearm()
     }
 
-    func wrote() { machine?.wrote(now: .now) }
+    func wrote(now: Deadline = .now) { machine?.wrote(now: now) }
 
-    func requestEnded() { machine?.requestEnded(now: .now) }
+    func requestEnded(now: Deadline = .now) { machine?.requestEnded(now: now) }
 
     /// Ends the exchange with `error`, and with it the connection.
     func abort(_ error: MTLSError) {
@@ -104,8 +105,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             return context.close(promise: nil)
         }
         machine?.bytesCame()
-        var bytes = unwrapInboundIn(data)
-        if pending.readableBytes == 0 { pending = bytes } else { pending.writeBuffer(&bytes) }
+        incoming.append(unwrapInboundIn(data))
         do throws(MTLSError) {
             try parse()
         } catch {
@@ -114,52 +114,56 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     }
 
     private func parse() throws(MTLSError) {
-        while job != nil, parser.isInMessage {
-            let result = pending.withUnsafeReadableBytes { bytes in
-                Result { () throws(MTLSError) in try parser.next(bytes) }
-            }
-            let step = try result.get()
-            pending.moveReaderIndex(forwardBy: step.consumed)
-            switch step.event {
-            case .needsMore: return
-            case .head(let head, let version, let framing): headCame(head, version, framing)
-            case .body(let count):
-                guard let piece = pending.readSlice(length: count) else { return }
-                if pending.readableBytes == 0 { pending = ByteBuffer() }
-                event { (machine) throws(InvariantViolation) in
-                    try machine.responseChunk(count, now: .now)
+        let now = Deadline.now
+        while job != nil {
+            switch try incoming.next() {
+            case .nothing: return
+            case .head(let head, let version, let framing): headCame(head, version, framing, now)
+            case .body(let piece):
+                let count = piece.readableBytes
+                event(rearms: false) { (machine) throws(InvariantViolation) in
+                    try machine.responseChunk(count, now: now)
                 } delivering: { [self] in
                     body?.append(piece)
                     if case .chunk = $0 { servesAtEndOfRead = true }
                 }
             case .end(let trailers):
                 body?.trailers = trailers
-                event { (machine) throws(InvariantViolation) in try machine.responseEnded() }
+                event(rearms: false) { (machine) throws(InvariantViolation) in try machine.responseEnded() }
             }
         }
     }
 
-    private func headCame(_ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming) {
-        event { (machine) throws(InvariantViolation) in
-            try machine.responseHead(head, framing: framing, now: .now)
+    private func headCame(
+        _ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming, _ now: Deadline
+    ) {
+        event(rearms: false) { (machine) throws(InvariantViolation) in
+            try machine.responseHead(head, framing: framing, now: now)
         } delivering: { [self] in
             if case .interim = $0 { job?.informational?(head) }
             guard case .head = $0 else { return }
             response = (head, version)
             body = BodyBuffer()
-            body?.exchange = self
         }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = false
         answer()
         if job == nil {
-            context.read()
+            read()
         } else {
-            let hasLeftover = pending.readableBytes > 0
+            let hasLeftover = !incoming.isEmpty
             event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
         }
         context.fireChannelReadComplete()
+    }
+
+    /// Asks for a read, unless one is outstanding.
+    private func read() {
+        guard !isReading, let context else { return }
+        isReading = true
+        context.read()
     }
 
     /// Resumes the caller, or the body's reader, with what the read has brought.
@@ -173,6 +177,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         if let whole = body.takeWhole() {
             storage = .whole(whole, trailers: body.trailers)
         } else {
+            body.exchange = self
             storage = .stream(BodyStream(body, loop: context.eventLoop))
         }
         job.finish(
@@ -204,7 +209,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case TLSUserEvent.shutdownCompleted = event { inputClosed(isClean: true) }
         if event is TruncationEvent { inputClosed(isClean: false) }
-        if let event = event as? LaterExchangeEvent { handshake = event.summary }
+        if let event = event as? LaterExchangeEvent { sharedHandshake = SharedHandshake(event.summary) }
         context.fireUserInboundEventTriggered(event)
     }
 
@@ -245,14 +250,15 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     // MARK: What the machine decides
 
+    /// - Parameter rearms: Whether the timer is looked after; the end of a read does that for all that came in it.
     private func event(
+        rearms: Bool = true,
         _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> ExchangeStateMachine.Action,
         delivering: (ExchangeStateMachine.Delivery) -> Void = { _ in }
     ) {
-        guard machine != nil else { return }
         let action: ExchangeStateMachine.Action
         do {
-            guard let told = try machine.withValue(tell) else { return }
+            guard let told = try machine?.told(tell) else { return }
             action = told
         } catch {
             return end(.failed(error.error(phase: .response)))
@@ -263,8 +269,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         }
         if action.stopSending { stopSending() }
         if action.startSending { sendBody() }
-        if action.read { context?.read() }
-        if let outcome = action.outcome { end(outcome) } else { rearm() }
+        if action.read { read() }
+        if let outcome = action.outcome { end(outcome) } else if rearms { rearm() }
     }
 
     private func end(_ outcome: ExchangeStateMachine.Outcome) {
@@ -280,12 +286,12 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             answer()
             self.job = nil
             // What a transport delivered unasked would be taken for the next response.
-            let idle = keepAlive(job, isComplete: isReusable && pending.readableBytes == 0)
+            let idle = keepAlive(job, isComplete: isReusable && incoming.isEmpty)
             if idle == nil { noteEnd(.notReusable) }
             pool?.requestEnded(job, status: response?.head.status.code, on: id)
             machine = nil
             body = nil
-            if idle != nil { context?.read() }
+            if idle != nil { read() }
             pool?.exchangeEnded(id, keepFor: idle)
         case .failed(let error):
             let isRetried = shouldRetry(job, error)
@@ -293,7 +299,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             noteEnd(error.code == .clientClosed ? .shutdown : .failed, error)
             machine = nil
             self.job = nil
-            pending = ByteBuffer()
+            incoming.drop()
             body?.end(.failure(error))
             body = nil
             if isRetried {
@@ -309,7 +315,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private func keepAlive(_ job: RequestJob, isComplete: Bool) -> Duration? {
         guard let response else { return nil }
         let verdict = KeepAlivePolicy.verdict(
-            method: job.head.method, requestFields: job.head.fields, response: response.head,
+            method: job.head.method, requestFields: job.head.given, response: response.head,
             version: response.version, isComplete: isComplete,
             idleTimeout: KeepAlivePolicy.idleTimeout(
                 idleTimeout, isKeyInToken: handshake?.isKeyExternal ?? false))
@@ -362,8 +368,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         guard let context, let response else { return }
         self.job = nil
         let channel = context.channel
-        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: pending)
-        pending = ByteBuffer()
+        let tunnel = UpgradedHandler(isTLS: handshake != nil, peer: "\(origin.endpoint)", early: incoming.takeRest())
         pool?.connectionClosed(id, .handedOver)
         let connection = UpgradedConnection(tunnel, channel: channel)
         do {
@@ -381,28 +386,19 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func info(_ version: HTTP1Version) -> Response.ConnectionInfo {
         Response.ConnectionInfo(
-            id: id, requestCount: requestCount, handshake: handshake,
-            version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0")
+            id: id, requestCount: requestCount, version: version == .http11 ? "HTTP/1.1" : "HTTP/1.0",
+            sharedHandshake: sharedHandshake)
     }
 }
 
 @available(*, unavailable)
 extension HTTP1ExchangeHandler: Sendable {}
 
-extension Optional where Wrapped: ~Copyable {
-    /// Changes the value in place, if there is one.
-    fileprivate mutating func withValue<Result, Failure: Error>(
-        _ body: (inout Wrapped) throws(Failure) -> Result
-    ) throws(Failure) -> Result? {
-        guard var value = take() else { return nil }
-        let result: Result
-        do {
-            result = try body(&value)
-        } catch {
-            self = consume value
-            throw error
-        }
-        self = consume value
-        return result
+extension ExchangeStateMachine {
+    /// Tells it something where it stands: it is large to move.
+    fileprivate mutating func told(
+        _ tell: (inout ExchangeStateMachine) throws(InvariantViolation) -> Action
+    ) throws(InvariantViolation) -> Action {
+        try tell(&self)
     }
 }

@@ -109,14 +109,21 @@ extension RequestBody {
     /// How long it is when it is sent: a file is looked at.
     package func examinedLength() async throws -> RequestBodyLength { try await prepared().length }
 
-    /// The body with all that has to be known before the head is sent: a file is looked at.
-    func prepared() async throws -> PreparedBody {
+    /// What ``prepared()`` returns, where nothing has to be looked at.
+    var preparedAtOnce: PreparedBody? {
         switch storage {
-        case .none: .none
+        case .none: PreparedBody.none
         case .bytes(let buffer): .bytes(buffer)
         case .produced(let production): .produced(production)
-        case .file(let path): .produced(try await FileBody.production(path))
+        case .file: nil
         }
+    }
+
+    /// The body with all that has to be known before the head is sent: a file is looked at.
+    func prepared() async throws -> PreparedBody {
+        if let ready = preparedAtOnce { return ready }
+        guard case .file(let path) = storage else { return .none }
+        return .produced(try await FileBody.production(path))
     }
 }
 

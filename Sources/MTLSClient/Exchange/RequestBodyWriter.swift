@@ -38,15 +38,15 @@ final class RequestBodySink {
     }
 
     /// Begins the production, in a task of its own: it may go on when the response's head has come.
-    func begin(_ production: RequestBody.Production, on loop: any EventLoop) {
+    func begin(_ production: RequestBody.Production, on loop: any EventLoop, executor: LoopExecutor?) {
         let writer = RequestBodyWriter(self, loop: loop)
         let sink = NIOLoopBound(self, eventLoop: loop)
-        task = Task {
+        task = Task(executorPreference: executor) {
             do {
                 let trailers = try await production.run(writer)
-                loop.execute { sink.value.handler?.bodyEnded(trailers: trailers) }
+                loop.hereOrLater { sink.value.handler?.bodyEnded(trailers: trailers) }
             } catch {
-                loop.execute { sink.value.handler?.bodyFailed(error) }
+                loop.hereOrLater { sink.value.handler?.bodyFailed(error) }
             }
         }
     }

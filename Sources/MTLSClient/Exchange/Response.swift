@@ -34,9 +34,20 @@ public struct Response: Sendable {
         public let id: Int
         /// How many requests the connection has served, this one included: above one, it was reused.
         public let requestCount: Int
-        /// What came of the connection's TLS handshake; nil over plaintext.
-        public let handshake: HandshakeSummary?
         /// The version of HTTP, such as `HTTP/1.1`.
         public let version: String
+        let sharedHandshake: SharedHandshake?
+
+        /// What came of the connection's TLS handshake; nil over plaintext.
+        public var handshake: HandshakeSummary? { sharedHandshake?.summary }
+    }
+}
+
+/// What came of a handshake, shared by all responses of its connection: it is long to copy.
+final class SharedHandshake: Sendable {
+    let summary: HandshakeSummary
+
+    init(_ summary: HandshakeSummary) {
+        self.summary = summary
     }
 }

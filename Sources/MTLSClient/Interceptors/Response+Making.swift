@@ -6,7 +6,7 @@ extension Response {
     public init(_ head: HTTPResponse, body: ResponseBody = .bytes([])) {
         self.init(
             head: head, body: body,
-            connection: ConnectionInfo(id: 0, requestCount: 0, handshake: nil, version: "HTTP/1.1"))
+            connection: ConnectionInfo(id: 0, requestCount: 0, version: "HTTP/1.1", sharedHandshake: nil))
     }
 
     /// The same response with another head or body.

@@ -17,7 +17,11 @@ final class PoolJournal {
 
     init(origin: Origin, logger: Logger, metrics: ClientMetrics?, observer: (any ClientObserver)?) {
         self.origin = origin
-        self.logger = logger
+        self.logger = {
+            var logger = logger
+            logger[metadataKey: "mtls.origin"] = "\(origin)"
+            return logger
+        }()
         self.metrics = metrics
         self.observer = observer
         watchesRequests = metrics != nil || observer != nil || logger.logLevel <= .debug
@@ -26,8 +30,7 @@ final class PoolJournal {
     /// The logger of what concerns one connection.
     func logger(of connection: Int) -> Logger {
         var logger = logger
-        logger[metadataKey: "mtls.connection.id"] = "\(connection)"
-        logger[metadataKey: "mtls.origin"] = "\(origin)"
+        logger[metadataKey: "mtls.connection.id"] = .stringConvertible(connection)
         return logger
     }
 
@@ -44,9 +47,13 @@ final class PoolJournal {
         return figures.requests
     }
 
-    func requestEnded(_ job: RequestJob, status: Int?, error: MTLSError?, on connection: Int?) {
+    /// - Parameter status: Made out only if somebody wants to know.
+    func requestEnded(
+        _ job: RequestJob, status: @autoclosure () -> Int?, error: MTLSError?, on connection: Int?
+    ) {
         if error != nil { figures.failedRequests += 1 }
         guard watchesRequests else { return }
+        let status = status()
         let duration = Deadline.now - job.start
         let name = name(of: job)
         metrics?.requestEnded(HTTPMethodName.label(name.method), status: status, error: error, after: duration)
@@ -80,7 +87,7 @@ final class PoolJournal {
     func connecting(_ id: Int) {
         starts[id] = .now
         observer?.connecting(ConnectionName(origin: origin, id: id))
-        logger(of: id).debug("connecting")
+        if logger.logLevel <= .debug { logger(of: id).debug("connecting") }
     }
 
     func connectFailed(_ id: Int, _ error: MTLSError) {
@@ -121,6 +128,7 @@ final class PoolJournal {
         starts[id] = nil
         metrics?.closed(reason, after: duration)
         observer?.closed(ConnectionName(origin: origin, id: id), reason: reason, error: error)
+        guard logger.logLevel <= .debug else { return }
         var metadata: Logger.Metadata = ["reason": "\(reason)"]
         if let error { metadata["error"] = "\(error)" }
         logger(of: id).debug("connection closed", metadata: metadata)

@@ -12,6 +12,11 @@ private struct FieldInjector: Injector {
 }
 
 extension Client {
+    /// Whether ``traced(_:by:_:)`` would make a span.
+    func isTraced(by given: (any Tracer)?) -> Bool {
+        given != nil || !(InstrumentationSystem.instrument is NoOpInstrument)
+    }
+
     /// Makes a span of what `send` does, by OpenTelemetry's conventions for HTTP clients, and sends the trace's context
     /// along. The span ends when the response's head has come.
     ///

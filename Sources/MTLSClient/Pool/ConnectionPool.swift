@@ -49,7 +49,8 @@ final class ConnectionPool {
 
     /// Takes a request that wants an answer.
     func submit(_ job: RequestJob) {
-        job.start = .now
+        let now = Deadline.now
+        job.start = now
         job.number = journal.requestBegan()
         guard !job.isCancelled.load(ordering: .acquiring) else { return cancel(job) }
         if let limit = job.timeouts.limit(of: .request) {
@@ -58,7 +59,7 @@ final class ConnectionPool {
                 give(up: job, .timeout(.request, limit: limit, origin: origin))
             }
         }
-        lease(job, distrustingIdle: false)
+        lease(job, distrustingIdle: false, now: now)
     }
 
     /// The caller does not want the answer any more.
@@ -87,13 +88,19 @@ final class ConnectionPool {
         job.finish(.failure(error))
     }
 
-    private func lease(_ job: RequestJob, distrustingIdle: Bool) {
+    private func lease(_ job: RequestJob, distrustingIdle: Bool, now: Deadline) {
         lastRequest += 1
         job.id = lastRequest
-        waiting[job.id] = job
-        perform(
-            machine.lease(job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: .now)
-        )
+        let action = machine.lease(
+            job.id, waitLimit: job.timeouts.limit(of: .wait), distrustingIdle: distrustingIdle, now: now)
+        if action.close.isEmpty, let assignment = action.run.first, assignment.request == job.id {
+            // Most get a connection at once, and need not be looked up then.
+            connections[assignment.connection]?.handler.start(job, isReused: assignment.isReused, now: now)
+            emptiness?.update(isEmpty: false)
+        } else {
+            waiting[job.id] = job
+            perform(action)
+        }
     }
 
     // MARK: What the machine decides
@@ -293,8 +300,7 @@ final class ConnectionPool {
     }
 
     /// The exchange on the connection is over.
-    func exchangeEnded(_ id: Int, keepFor idle: Duration?) {
-        let now = Deadline.now
+    func exchangeEnded(_ id: Int, keepFor idle: Duration?, now: Deadline = .now) {
         attempt { () throws(InvariantViolation) in
             try machine.released(id, idle.map { .keep(until: now + $0) } ?? .close, now: now)
         }
@@ -309,12 +315,12 @@ final class ConnectionPool {
             journal.requestRetried(lost, after: error ?? Self.closedUnseen(origin), on: id)
         }
         attempt { () throws(InvariantViolation) in try machine.connectionClosed(id, now: .now) }
-        if let lost { lease(lost, distrustingIdle: true) }
+        if let lost { lease(lost, distrustingIdle: true, now: .now) }
     }
 
     /// The request on the connection, whose response has come whole or not at all, is over.
-    func requestEnded(_ job: RequestJob, status: Int?, error: MTLSError? = nil, on id: Int) {
-        journal.requestEnded(job, status: status, error: error, on: id)
+    func requestEnded(_ job: RequestJob, status: @autoclosure () -> Int?, error: MTLSError? = nil, on id: Int) {
+        journal.requestEnded(job, status: status(), error: error, on: id)
     }
 
     private static func closedUnseen(_ origin: Origin) -> MTLSError {

@@ -24,9 +24,12 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
     var start = Deadline.distantFuture
     /// Whether it was sent once and got lost.
     var wasRetried = false
+    /// Where a body that is made while it is sent is made, if the caller runs there, too.
+    var executor: LoopExecutor?
     /// The limit of ``Timeouts/request``, if it has one.
     var timer: Scheduled<Void>?
-    private var continuation: CheckedContinuation<Response, any Error>?
+    /// Taken when it is resumed.
+    private var continuation: UnsafeContinuation<Response, any Error>?
 
     init(
         head: RequestHead, body: PreparedBody, timeouts: Timeouts,
@@ -39,7 +42,7 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
         self.allowsUpgrade = allowsUpgrade
     }
 
-    func begin(_ continuation: CheckedContinuation<Response, any Error>) {
+    func begin(_ continuation: UnsafeContinuation<Response, any Error>) {
         self.continuation = continuation
     }
 
@@ -48,9 +51,10 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
 
     /// Answers the caller; only the first answer counts.
     func finish(_ result: Result<Response, any Error>) {
-        timer?.cancel()
-        timer = nil
-        continuation?.resume(with: result)
-        continuation = nil
+        if let timer {
+            timer.cancel()
+            self.timer = nil
+        }
+        continuation.take()?.resume(with: result)
     }
 }

@@ -23,6 +23,9 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
         self.bytes = Array(bytes)
     }
 
+    /// Hashes all bytes at once.
+    public func hash(into hasher: inout Hasher) { bytes.withUnsafeBytes { hasher.combine(bytes: $0) } }
+
     /// Whether it is one of IPv6.
     public var isIPv6: Bool { bytes.count == 16 }
 

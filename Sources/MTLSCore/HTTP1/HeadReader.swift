@@ -72,10 +72,11 @@ struct HeadReader {
         while first < last, ASCII.isBlank(line[first]) { first += 1 }
         while last > first, ASCII.isBlank(line[last - 1]) { last -= 1 }
         let value = UnsafeRawBufferPointer(rebasing: line[first..<last])
-        guard value.allSatisfy(ASCII.isFieldContent) else {
-            throw malformed("the field \(name) holds a control character")
-        }
-        return HTTPField(name: name, value: value)
+        let (isClean, isASCII) = ASCII.examine(value)
+        guard isClean else { throw malformed("the field \(name) holds a control character") }
+        // What is no UTF-8 is kept as it is.
+        guard isASCII else { return HTTPField(name: name, value: value) }
+        return HTTPField(name: name, value: String(decoding: value, as: UTF8.self))
     }
 
     /// The head's lines were found to end with CR LF.
@@ -140,6 +141,49 @@ enum ASCII {
         default: nil
         }
     }
+
+    /// Whether all bytes are those of a field's value, and whether all are ASCII.
+    static func examine(_ bytes: UnsafeRawBufferPointer) -> (isClean: Bool, isASCII: Bool) {
+        var isClean = true
+        var all: UInt8 = 0
+        for byte in bytes {
+            isClean = isClean && isFieldContent(byte)
+            all |= byte
+        }
+        return (isClean, all < 0x80)
+    }
+
+    /// The number that up to 18 digits, and nothing else, spell.
+    static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard !bytes.isEmpty, bytes.count <= 18 else { return nil }
+        var number = 0
+        for byte in bytes {
+            guard let digit = digit(byte) else { return nil }
+            number = number * 10 + digit
+        }
+        return number
+    }
+
+    /// Whether a comma-separated list (RFC 9110 §5.6.1) has a member that is `token`, which is in lower case, in whatever
+    /// case.
+    static func list(_ bytes: UnsafeRawBufferPointer, contains token: StaticString) -> Bool {
+        let token = UnsafeBufferPointer(start: token.utf8Start, count: token.utf8CodeUnitCount)
+        var start = 0
+        while start < bytes.count {
+            var end = start
+            while end < bytes.count, bytes[end] != UInt8(ascii: ",") { end += 1 }
+            var (first, last) = (start, end)
+            while first < last, isBlank(bytes[first]) { first += 1 }
+            while last > first, isBlank(bytes[last - 1]) { last -= 1 }
+            if last - first == token.count, token.indices.allSatisfy({ lowercase(bytes[first + $0]) == token[$0] }) {
+                return true
+            }
+            start = end + 1
+        }
+        return false
+    }
+
+    static func lowercase(_ byte: UInt8) -> UInt8 { (0x41...0x5A).contains(byte) ? byte | 0x20 : byte }
 
     static func firstLineFeed(in bytes: UnsafeRawBufferPointer, from start: Int) -> Int? {
         guard let base = bytes.baseAddress, start < bytes.count,

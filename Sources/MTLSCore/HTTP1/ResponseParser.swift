@@ -11,7 +11,7 @@ package import HTTPTypes
 /// What two programs could read differently is refused, for that is how responses are smuggled: a line that does not end
 /// with CR LF, a CR anywhere else, folded lines, space around a field's name, control characters, chunk sizes with
 /// anything but hexadecimal digits before the extension, and what ``ResponseBodyFraming`` refuses.
-package struct ResponseParser: Sendable {
+package struct ResponseParser: ~Copyable, Sendable {
     package struct Limits: Sendable, Hashable {
         /// The bytes of a head, of all interim heads before it, and of a trailer section.
         package var headBytes = 16 << 10
@@ -51,6 +51,16 @@ package struct ResponseParser: Sendable {
         case chunkEnd
         case trailers(LineScanner)
         case untilClose
+
+        /// Behind a final response's head.
+        static func following(_ framing: ResponseBodyFraming) -> State {
+            switch framing {
+            case .empty: .fixed(remaining: 0)
+            case .length(let count): .fixed(remaining: count)
+            case .chunked: .chunkLine(LineScanner())
+            case .untilClose: .untilClose
+            }
+        }
     }
 
     private let limits: Limits
@@ -60,6 +70,8 @@ package struct ResponseParser: Sendable {
     private var extensionBytes = 0
     /// Interim responses may be many, but not for ever either.
     private var interimBytes = 0
+    /// Servers repeat themselves.
+    private var recent = RecentHead()
 
     package init(limits: Limits = Limits()) {
         self.limits = limits
@@ -97,6 +109,10 @@ package struct ResponseParser: Sendable {
     private mutating func head(
         _ bytes: UnsafeRawBufferPointer, _ scanner: LineScanner
     ) throws(MTLSError) -> Step {
+        if let known = recent.head(at: bytes, to: method) {
+            state = .following(known.framing)
+            return Step(consumed: recent.count, event: .head(known.response, known.version, known.framing))
+        }
         try HeadReader.examineBeginning(bytes)
         guard let end = try endOfSection(bytes, scanner, { .head($0) }) else {
             return Step(consumed: 0, event: .needsMore)
@@ -112,13 +128,10 @@ package struct ResponseParser: Sendable {
             return Step(consumed: end, event: .head(response, version, .empty))
         }
         let framing = try ResponseBodyFraming(response, to: method, version: version)
-        state =
-            switch framing {
-            case .empty: .fixed(remaining: 0)
-            case .length(let count): .fixed(remaining: count)
-            case .chunked: .chunkLine(LineScanner())
-            case .untilClose: .untilClose
-            }
+        state = .following(framing)
+        recent.note(
+            UnsafeRawBufferPointer(rebasing: bytes[..<end]),
+            RecentHead.Reading(method: method, response: response, version: version, framing: framing))
         return Step(consumed: end, event: .head(response, version, framing))
     }
 

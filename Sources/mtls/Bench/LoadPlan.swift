@@ -102,7 +102,7 @@ private enum Filler {
     private static let pieceSize = 1 << 18
 
     static func body(_ size: Int) -> RequestBody {
-        let piece = Bytes(repeatElement(UInt8(ascii: "a"), count: min(size, pieceSize)))
+        let piece = Bytes([UInt8](repeating: UInt8(ascii: "a"), count: min(size, pieceSize)))
         guard size > pieceSize else { return .bytes(piece) }
         return .restartable(length: size) { Pieces(piece: piece, size: size) }
     }

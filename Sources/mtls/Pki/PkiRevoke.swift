@@ -34,7 +34,9 @@ struct PkiRevoke: PkiSubcommand {
 
     private func serialNumber(in directory: AuthorityDirectory) throws -> String {
         for path in [certificate, directory.certificatePath(certificate)] where Files.exists(path) {
-            if let leaf = try? Certificate.chain(pem: Files.read(path)).first { return leaf.serialNumber }
+            if let leaf = try? Certificate.chain(pem: Files.read(path, limit: Files.certificateLimit)).first {
+                return leaf.serialNumber
+            }
             throw MTLSError(
                 .identityMalformed, phase: .prepare, fault: .caller, "\"\(path)\" holds no usable certificate")
         }

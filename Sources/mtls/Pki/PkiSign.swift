@@ -37,7 +37,9 @@ struct PkiSign: PkiSubcommand {
 
     func perform() async throws -> Int32 {
         let received: ReceivedRequest
-        do { received = try ReceivedRequest.read(pem: try Files.read(request)) } catch let error as FileFailure {
+        do {
+            received = try ReceivedRequest.read(pem: try Files.read(request, limit: Files.certificateLimit))
+        } catch let error as FileFailure {
             throw error
         } catch {
             throw MTLSError(

@@ -105,7 +105,7 @@ struct KeysImport: KeySubcommand {
     @Flag(name: .long, help: "Write JSON.") var json = false
 
     func perform() async throws -> Int32 {
-        let pem = try Files.read(file)
+        let pem = try Files.read(file, limit: Files.certificateLimit)
         let uris = try await KeyManager(try await token.access(uri)).importCertificates(
             pem: pem, name: "\"\(file)\"", replace: replace)
         if json {

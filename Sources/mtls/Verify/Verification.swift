@@ -73,7 +73,7 @@ struct Verification {
 
     /// The certificates of a file in DER, as they are: what cannot be read is for the verdict to say.
     private static func certificates(_ path: String) throws -> [[UInt8]] {
-        let bytes = try Files.read(path)
+        let bytes = try Files.read(path, limit: Files.certificateLimit)
         if bytes.first == 0x30 { return [bytes] }
         do {
             return try Certificate.encoded(pem: bytes)
@@ -85,7 +85,7 @@ struct Verification {
 
     /// An empty one would count as none.
     private static func response(_ path: String) throws -> [UInt8] {
-        let bytes = try Files.read(path)
+        let bytes = try Files.read(path, limit: Files.certificateLimit)
         guard !bytes.isEmpty else { throw UsageError("--ocsp names \(Printable.escape(path)), which is empty") }
         return bytes
     }

@@ -9,6 +9,7 @@ final class Wire: TLSTransport {
     private(set) var dryPulls = 0
 
     var hasInput: Bool { !inbound.isEmpty || hasEnded }
+    var pendingBytes: Int { inbound.count }
 
     func pull(into buffer: UnsafeMutableRawBufferPointer) -> PullResult {
         guard !inbound.isEmpty else {

@@ -113,6 +113,7 @@ import Testing
             (["--host", "a.example", "--ca", "/does/not/exist"], 77),
             (["--host", "a.example", "--crl", "/does/not/exist"], 77),
             (["--host", "a.example", "--chain", "/does/not/exist"], 26),
+            (["--host", "a.example", "--chain", "/dev/zero"], 26),
         ] as [([String], Int32)])
     func whatCannotBeFollowedHasItsOwnExitCode(options: [String], status: Int32) async throws {
         let root = try CertificateAuthority(commonName: "Root")

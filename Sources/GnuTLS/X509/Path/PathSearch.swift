@@ -46,15 +46,20 @@ struct PathSearch {
         }
     }
 
+    enum Outcome {
+        case found([CertificateProfile])
+        case failed(PathFault)
+    }
+
     /// The first good path, or the fault of the best one.
-    mutating func run(from leaf: Certificate) throws(GnuTLSError) -> VerificationOutcome {
+    mutating func run(from leaf: Certificate) throws(GnuTLSError) -> Outcome {
         let profile: CertificateProfile
         do throws(MalformedDER) { profile = try CertificateProfile(leaf) } catch {
-            return .refused(PathFault(.malformed(error.what), of: leaf))
+            return .failed(PathFault(.malformed(error.what), of: leaf))
         }
         let path = anchors.contains(leaf) ? try complete([profile]) : try extend([profile])
-        if let path { return .trusted(path: path.map(\.certificate)) }
-        return .refused(best?.fault ?? PathFault(.issuerUnknown, of: leaf))
+        if let path { return .found(path) }
+        return .failed(best?.fault ?? PathFault(.issuerUnknown, of: leaf))
     }
 
     private mutating func extend(_ path: [CertificateProfile]) throws(GnuTLSError) -> [CertificateProfile]? {
