@@ -1,3 +1,4 @@
+import GnuTLS
 import NIOCore
 import Testing
 
