@@ -31,7 +31,7 @@ package final class TrustList: Sendable {
         let lists = try revocationLists.map { (list) throws(GnuTLSError) in try HashAlgorithm.sha256.hash(of: list.der)
         }
         fingerprint = try HashAlgorithm.sha256.hash(
-            of: Array("\(parts.count) \(lists.count) \(revocationPolicy)".utf8) + parts.joined() + lists.joined())
+            of: Array("\(parts.count) \(lists.count) \(revocationPolicy.rawValue)".utf8) + parts.joined() + lists.joined())
     }
 
     /// Those that GnuTLS takes for the system's and that can be read.

@@ -121,6 +121,7 @@ final class PoolJournal {
         starts[id] = nil
         metrics?.closed(reason, after: duration)
         observer?.closed(ConnectionName(origin: origin, id: id), reason: reason, error: error)
+        guard logger.logLevel <= .debug else { return }
         var metadata: Logger.Metadata = ["reason": "\(reason)"]
         if let error { metadata["error"] = "\(error)" }
         logger(of: id).debug("connection closed", metadata: metadata)
