@@ -42,7 +42,7 @@ struct PlainOptionsTests {
         let help = MTLS.helpMessage(for: RequestCommand.self, includeHidden: true)
         let names = help.split { " ,\n".contains($0) }.filter { $0.hasPrefix("--") && $0.dropFirst(2).first != "." }
         let known = PlainOptions.rows.map(\.long)
-        let shown = Set(names.filter { name in help.contains("\n  \(name)") || help.contains(", \(name)") }.map(String.init))
+        let shown = Set(names.filter { help.contains("\n  \($0)") || help.contains(", \($0)") }.map(String.init))
         #expect(shown.subtracting(known) == ["--help", "--version"])
         #expect(Set(known).subtracting(shown).isEmpty)
     }
@@ -53,7 +53,8 @@ struct PlainOptionsTests {
     }
 
     @Test(arguments: [
-        [], ["-s"], ["-X", "u"], ["--nonsense", "u"], ["-s", "-s", "u"], ["-X", "A", "-X", "B", "u"], ["--head=x", "u"],
+        [], ["-s"], ["-X", "u"], ["--nonsense", "u"], ["-s", "-s", "u"], ["-X", "A", "-X", "B", "u"],
+        ["--head=x", "u"],
         ["--help", "u"], ["-h"], ["--version"], ["u", "--", "v"], ["-H", "--version", "u"], ["-X", "pki", "u"],
         ["pki", "init"], ["help"], ["probe", "u"], ["-o", "", "u"], ["-Z", "u"], ["---completion", "u"],
     ])
@@ -64,8 +65,8 @@ struct PlainOptionsTests {
     @Test func anyMixtureIsReadAsArgumentParserReadsIt() {
         var random = Steps(state: 6)
         let names = PlainOptions.rows.flatMap { [$0.long, $0.short].compactMap { $0 } }
-        let words =
-            PlainOptions.words + ["u", "https://a", "-", "--", "", "x", "@f", "a=b", "=", "-s", "-x", "--x", "-sS", "--head=1"]
+        let others = ["u", "https://a", "-", "--", "", "x", "@f", "a=b", "=", "-s", "-x", "--x", "-sS", "--head=1"]
+        let words = PlainOptions.words + others
         var read = 0
         while read < 12 {
             let line = (0..<Int.random(in: 1...6, using: &random)).map { _ in
