@@ -41,10 +41,13 @@ struct KeyShareTests {
 
     @Test func aServerWithoutX25519AsksForAnotherKey() throws {
         let pair = try pair(server: "-GROUP-ALL:+GROUP-SECP256R1")
+        pair.client.step()
+        pair.server.step()
+        pair.client.step()
+        #expect(shares(pair) == [23])
         pair.shake()
         #expect(pair.client.isDone && pair.server.isDone)
         #expect(pair.client.session.group == "SECP256R1")
-        #expect(shares(pair) == [23])
     }
 
     @Test func aServerWhoseGroupIsKnownIsOfferedAKeyForIt() throws {
