@@ -101,7 +101,7 @@ def main() -> int:
     drivers = Drivers(options.mtls, options.before)
     names = list(dict.fromkeys(name for workload in workloads for name in rows_of(workload, options)))
     try:
-        drivers.mtls
+        PEERS["mtls"].version(drivers)
     except Unavailable as missing:
         sys.exit(f"bench: {missing}")
     present, absent = versions(names, drivers)

@@ -95,8 +95,7 @@ def _figures(said: dict, workload: Workload, server: float) -> dict:
     units = _units(said, workload)
     if said["errors"] or not units:
         raise Failed(f"{said['errors']} of {said['requests']} requests failed")
-    figures = {"rate": units / said["wall_s"], "cpu": (said["user_s"] + said["sys_s"]) / units * 1e6,
-               "user": said["user_s"] / units * 1e6}
+    figures = {"rate": units / said["wall_s"], "cpu": (said["user_s"] + said["sys_s"]) / units * 1e6}
     for key in ("p50_us", "p99_us"):
         if said.get(key) and workload.unit != "MiB":
             figures[key] = said[key]

@@ -7,9 +7,9 @@ from peers import PEERS
 from workloads import Workload
 
 # By the kind of the workload: key, head of the column, decimals.
-LOAD = (("rate", "{unit}/s", 0), ("cpu", "CPU µs", 1), ("user", "of it user", 1), ("p50_us", "p50 µs", 0), ("p99_us", "p99 µs", 0),
-        ("server", "server µs", 1),
-        ("resumed", "resumed", 2))
+LOAD = (
+    ("rate", "{unit}/s", 0), ("cpu", "CPU µs", 1), ("p50_us", "p50 µs", 0), ("p99_us", "p99 µs", 0),
+    ("server", "server µs", 1), ("resumed", "resumed", 2))
 COLUMNS = {
     "load": LOAD,
     "idle": (("kib_each", "KiB each", 1), ("kib_all", "KiB in all", 0), ("sockets", "sockets", 0)),

@@ -12,7 +12,8 @@ final class Journal: Sendable {
         var redirects: [HTTPResponse] = []
     }
 
-    private let isVerbose: Bool
+    /// Whether what is noted is shown: what takes making need not be made otherwise.
+    let isVerbose: Bool
     private let isVerified: Bool
     private let state = Mutex(State())
 
@@ -44,7 +45,7 @@ final class Journal: Sendable {
     func ready(_ handshake: HandshakeSummary?) {
         if let handshake {
             state.withLock { $0.handshaken = .now }
-            note(Verbose.lines(handshake, isVerified: isVerified))
+            if isVerbose { note(Verbose.lines(handshake, isVerified: isVerified)) }
         }
         requestSent()
     }

@@ -21,7 +21,9 @@ struct MTLS: AsyncParsableCommand {
 
 @main
 enum Main {
-    static func main() async {
+    /// Lets other threads do the work, and answers signals. An asynchronous `main` would end this thread when it first
+    /// waits, and at the end have another made, for the main actor.
+    static func main() {
         Files.occupyStandardDescriptors()
         Signals.prepare()
         let arguments = Arguments.split(Array(CommandLine.arguments.dropFirst()))
@@ -29,13 +31,25 @@ enum Main {
             print(text)
             return
         }
+        Task.detached { await run(arguments) }
+        Signals.answer()
+    }
+
+    private static func run(_ arguments: [String]) async -> Never {
         do {
-            var command = try MTLS.parseAsRoot(arguments)
-            if var command = command as? any AsyncParsableCommand {
+            if let options = PlainOptions.read(arguments) {
+                var command = RequestCommand()
+                command.options = options
                 try await command.run()
             } else {
-                try command.run()
+                var command = try MTLS.parseAsRoot(arguments)
+                if var command = command as? any AsyncParsableCommand {
+                    try await command.run()
+                } else {
+                    try command.run()
+                }
             }
+            exit(0)
         } catch let code as ExitCode {
             Signals.cleanUp()
             exit(code.rawValue)

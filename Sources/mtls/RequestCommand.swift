@@ -2,6 +2,7 @@ import ArgumentParser
 import Glibc
 import HTTPTypes
 import MTLSClient
+import NIOCore
 
 /// `mtls request`, which is also what `mtls` does without a subcommand.
 struct RequestCommand: AsyncParsableCommand {
@@ -94,6 +95,8 @@ struct RequestCommand: AsyncParsableCommand {
             body: body, length: length, timeouts: plan.connection.timeouts,
             includesHead: plan.includesHead, failsOnError: plan.failsOnError,
             showsProgress: !options.output.silent && isatty(STDERR_FILENO) == 1, agent: agent, journal: journal)
+        // URLs are asked for one after the other.
+        NIOSingletons.groupLoopCountSuggestion = 1
         // On the thread of the first URL's connections, which is nearly always the only one: no changes of thread then.
         let executor = try? agent.client(for: plan.targets.first?.effectiveURL ?? "").executor
         return await withTaskExecutorPreference(executor) {

@@ -6,8 +6,7 @@ import Synchronization
 /// echo off) and with the tokens' modules finalized: a TPM without a resource manager keeps a place for each process
 /// that ends without.
 ///
-/// A handler may do next to nothing, so it wakes a thread. To block the signals and await them would not do: the main
-/// thread of an asynchronous `main` sleeps in sigsuspend(2) with none blocked.
+/// A handler may do next to nothing, so it wakes the main thread, which has nothing else to do.
 enum Signals {
     private struct Terminal {
         var descriptor: Int32
@@ -16,15 +15,12 @@ enum Signals {
 
     nonisolated(unsafe) private static var saved: Terminal?  // safe: written in prepare, before there are other threads
 
-    /// Call it first, before other threads are made.
+    /// Call it first, before other threads are made. Signals are answered once there is somebody in ``answer()``.
     static func prepare() {
         // A reader that goes away is an error of the write, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         saveTerminal()
         guard bell.writeEnd >= 0 else { return }
-        var thread = pthread_t()
-        guard pthread_create(&thread, nil, { _ in Signals.answer() }, nil) == 0 else { return }
-        pthread_detach(thread)
         for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] where !isIgnored(number) {
             signal(number) { number in
                 let before = errno
@@ -78,24 +74,25 @@ enum Signals {
         return action != nil
     }
 
-    private static func answer() -> UnsafeMutableRawPointer? {
-        var byte: UInt8 = 0
-        var caught: Int32 = 0
-        repeat {
-            while read(bell.readEnd, &byte, 1) != 1 { guard errno == EINTR else { return nil } }
-            caught = Int32(byte)
-        } while caught == SIGINT && takeInterruption()
-        // From here on the same signal, or an alarm, ends the process at once: a module may hang in its finalization.
-        signal(caught, SIG_DFL)
-        signal(SIGALRM, SIG_DFL)
-        alarm(2)
-        cleanUp()
-        kill(getpid(), caught)
-        return nil
+    /// Waits for signals and does what they ask for.
+    static func answer() -> Never {
+        while bell.readEnd >= 0 {
+            var byte: UInt8 = 0
+            guard read(bell.readEnd, &byte, 1) == 1 else { continue }
+            let caught = Int32(byte)
+            if caught == SIGINT, takeInterruption() { continue }
+            // From here on the same signal, or an alarm, ends the process at once: a module may hang in its finalization.
+            signal(caught, SIG_DFL)
+            signal(SIGALRM, SIG_DFL)
+            alarm(2)
+            cleanUp()
+            kill(getpid(), caught)
+        }
+        while true { pause() }
     }
 }
 
-/// A pipe from the handler to the thread that acts.
+/// A pipe from the handler to the thread that acts. Nobody closes it.
 private let bell: (readEnd: Int32, writeEnd: Int32) = {
     var ends: [Int32] = [-1, -1]
     guard pipe(&ends) == 0 else { return (-1, -1) }

@@ -38,7 +38,8 @@ struct Transfer: Sendable {
                 file: target.file))
         do {
             let client = try agent.client(for: target.effectiveURL)
-            journal.begin(request: Verbose.lines(try head(for: target, at: client.origin)))
+            let head = try head(for: target, at: client.origin)
+            journal.begin(request: journal.isVerbose ? Verbose.lines(head) : [])
             // On the client's own thread: that spares two changes of thread for every piece of the body.
             outcome = await withTaskExecutorPreference(client.executor) { [outcome] in
                 await exchange(target, outcome, start)
@@ -110,6 +111,7 @@ struct Transfer: Sendable {
             journal.note([Verbose.star("Re-using connection #\(connection.id), request \(connection.requestCount)")])
         }
         journal.requestSent()
+        guard journal.isVerbose else { return }
         journal.note(Verbose.laterLines(connection.handshake))
         journal.note(Verbose.lines(response.head, version: connection.version))
     }

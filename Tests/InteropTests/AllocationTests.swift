@@ -15,7 +15,7 @@ struct AllocationTests {
         let server = try await files.server { _ in .response(.ok, body: "hello") }
         let each = try await allocations(per: 500, of: files.loadOptions + ["\(server.url)/"])
         #if DEBUG
-        #expect(each <= 175)
+        #expect(each <= 45)
         #else
         #expect(each <= 15)
         #endif

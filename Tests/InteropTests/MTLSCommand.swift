@@ -4,7 +4,7 @@ import Glibc
 import MTLSClient
 import MTLSTestKit
 
-/// The command `mtls`, as it was built with the tests.
+/// The command `mtls`, as it was built with the tests, or another one that the variable `MTLS_TEST_COMMAND` names.
 enum MTLSCommand {
     /// Of what was built with the tests: this process's own executable is there.
     static let directory: String = {
@@ -12,7 +12,7 @@ enum MTLSCommand {
         defer { free(executable) }
         return String(cString: executable).split(separator: "/").dropLast().map { "/\($0)" }.joined()
     }()
-    private static let path = "\(directory)/mtls"
+    static let path = getenv("MTLS_TEST_COMMAND").map { String(cString: $0) } ?? "\(directory)/mtls"
 
     static func command(_ arguments: [String]) -> Command { Command(path, arguments) }
 

@@ -58,8 +58,8 @@ import Testing
             continuation.finish()
             return nil
         }
-        let request = HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/")
-        _ = try await client.execute(request, body: .stream(pieces))
+        _ = try await client.execute(
+            HTTPRequest(method: .post, scheme: nil, authority: nil, path: "/"), body: .stream(pieces))
         return (UInt(pthread_self()), await threads.first { _ in true } ?? 0)
     }
 

@@ -45,12 +45,12 @@ struct PkiCommandTests {
     }
 
     @Test func timesOfRFC3339AreRead() {
-        #expect(PkiPeriod.seconds("2027-01-15T08:00:00Z") == now)
-        #expect(PkiPeriod.seconds("2027-01-15t08:00:00z") == now)
-        #expect(PkiPeriod.seconds("2027-01-15T03:30:00-04:30") == now)
-        #expect(PkiPeriod.seconds("2024-02-29T00:00:00Z") != nil)
-        #expect(PkiPeriod.seconds("2025-02-29T00:00:00Z") == nil)
-        #expect(PkiDescription.timestamp(now) == "2027-01-15T08:00:00Z")
+        #expect(Timestamp.seconds("2027-01-15T08:00:00Z") == now)
+        #expect(Timestamp.seconds("2027-01-15t08:00:00z") == now)
+        #expect(Timestamp.seconds("2027-01-15T03:30:00-04:30") == now)
+        #expect(Timestamp.seconds("2024-02-29T00:00:00Z") != nil)
+        #expect(Timestamp.seconds("2025-02-29T00:00:00Z") == nil)
+        #expect(Timestamp.text(now) == "2027-01-15T08:00:00Z")
     }
 
     @Test func purposesHaveNames() throws {

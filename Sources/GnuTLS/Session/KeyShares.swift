@@ -15,7 +15,7 @@ enum KeyShares {
         let priority = try parse(appended)
         guard let order = order(groups(of: priority)) else { return (priority, false) }
         gnutls_priority_deinit(priority)
-        let parts = [appended, "-GROUP-ALL"] + order.map { "+GROUP-\($0)" }
+        let parts = [appended, "-GROUP-ALL"].filter { !$0.isEmpty } + order.map { "+GROUP-\($0)" }
         return (try parse(parts.joined(separator: ":")), true)
     }
 

@@ -31,8 +31,8 @@ package final class TrustList: Sendable {
         let parts = self.anchors.certificates.map(\.sha256Fingerprint).sorted { $0.lexicographicallyPrecedes($1) }
         let lists = try revocationLists.map { (list) throws(GnuTLSError) in try HashAlgorithm.sha256.hash(of: list.der)
         }
-        fingerprint = try HashAlgorithm.sha256.hash(
-            of: Array("\(parts.count) \(lists.count) \(revocationPolicy)".utf8) + parts.joined() + lists.joined())
+        let counts = "\(parts.count) \(lists.count) \(revocationPolicy.rawValue)"
+        fingerprint = try HashAlgorithm.sha256.hash(of: Array(counts.utf8) + parts.joined() + lists.joined())
     }
 
     /// Those that GnuTLS takes for the system's and that can be read.

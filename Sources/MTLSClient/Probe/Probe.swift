@@ -26,8 +26,6 @@ public struct Probe: Sendable {
     private let trust: Trust
     private let settings: TLSSettings
     private let connector: (any Connector)?
-    /// Where to connect in place of the URL's endpoint.
-    package var route: @Sendable (Endpoint) -> Endpoint = { $0 }
 
     /// Whether a key outside of this process's memory may sign, once. False unless set.
     public var signs = false
@@ -87,7 +85,7 @@ public struct Probe: Sendable {
         return report
     }
 
-    private var transport: any Connector { connector ?? TCPConnector(route: route) }
+    private var transport: any Connector { connector ?? TCPConnector() }
 
     /// The first trouble is what a request would meet.
     private func load(_ report: inout ProbeReport) async -> [ClientIdentity] {
@@ -114,7 +112,7 @@ public struct Probe: Sendable {
 
     /// - Returns: Whether there is somewhere to connect to.
     private func resolve(_ report: inout ProbeReport) async -> Bool {
-        let target = route(url.origin.endpoint)
+        let target = url.origin.endpoint
         guard connector == nil, case .dns = ServerName(target.host) else { return true }
         let start = ContinuousClock.now
         do {

@@ -30,8 +30,8 @@ enum PkiDescription {
             ("type", .string("certificate")), ("subject", .string(certificate.subject)),
             ("issuer", .string(certificate.issuer)), ("serialNumber", .string(certificate.serialNumber)),
             ("names", .array(names(certificate).map { .string($0) })),
-            ("notBefore", .string(timestamp(certificate.notBefore))),
-            ("notAfter", .string(timestamp(certificate.notAfter))),
+            ("notBefore", .string(Timestamp.text(certificate.notBefore))),
+            ("notAfter", .string(Timestamp.text(certificate.notAfter))),
             ("key", .string(certificate.publicKey.forPeople)), ("isCA", .bool(certificate.isCA)),
             ("pathLength", certificate.pathLength.map { .number($0) } ?? .null),
             ("keyUsage", .array(usages(certificate.keyUsage).map { .string($0) })),
@@ -75,14 +75,14 @@ enum PkiDescription {
     static func json(_ list: RevocationList) throws -> JSON {
         .object([
             ("type", .string("revocationList")), ("issuer", .string(list.issuer)),
-            ("thisUpdate", .string(timestamp(list.thisUpdate))),
-            ("nextUpdate", JSON(list.nextUpdate.map(timestamp))),
+            ("thisUpdate", .string(Timestamp.text(list.thisUpdate))),
+            ("nextUpdate", JSON(list.nextUpdate.map(Timestamp.text))),
             (
                 "revoked",
                 .array(
                     try list.entries().map {
                         .object([
-                            ("serialNumber", .string($0.serialNumber)), ("date", .string(timestamp($0.revokedAt))),
+                            ("serialNumber", .string($0.serialNumber)), ("date", .string(Timestamp.text($0.revokedAt))),
                         ])
                     })
             ),
@@ -112,12 +112,6 @@ enum PkiDescription {
         if now > certificate.notAfter { return "EXPIRED" }
         if now < certificate.notBefore { return "NOT VALID YET" }
         return "ends in \((certificate.notAfter - now) / 86_400) days"
-    }
-
-    /// A time by RFC 3339.
-    static func timestamp(_ seconds: Int64) -> String {
-        let parts = Verbose.date(seconds).split(separator: " ")
-        return parts.count == 3 ? "\(parts[0])T\(parts[1])Z" : "\(seconds)"
     }
 
     static func names(_ certificate: Certificate) -> [String] {
@@ -154,5 +148,7 @@ enum PkiDescription {
         }
     }
 
-    private static func pin(_ key: PublicKey) -> String { (try? key.curlPin()) ?? "unknown" }
+    private static func pin(_ key: PublicKey) -> String {
+        (try? PublicKeyPin(sha256: key.keyID()))?.description ?? "unknown"
+    }
 }

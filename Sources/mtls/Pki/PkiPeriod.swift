@@ -43,49 +43,9 @@ struct PkiPeriod: ParsableArguments {
     }
 
     private static func seconds(_ text: String, _ option: String) throws(UsageError) -> Int64 {
-        guard let seconds = seconds(text) else {
+        guard let seconds = Timestamp.seconds(text) else {
             throw UsageError("\(option) takes a time such as 2030-01-31T12:00:00Z, not '\(text)'")
         }
         return seconds
-    }
-
-    /// Seconds since 1970 UTC of a time by RFC 3339, without fractions of a second.
-    static func seconds(_ text: String) -> Int64? {
-        let bytes = Array(text.utf8)
-        let shape = Array("0000-00-00T00:00:00".utf8)
-        guard bytes.count >= 20,
-            zip(bytes, shape).allSatisfy({ byte, form in
-                form == UInt8(ascii: "0") ? isDigit(byte) : byte & ~0x20 == form & ~0x20
-            })
-        else { return nil }
-        func number(_ range: Range<Int>) -> Int32 { bytes[range].reduce(0) { $0 * 10 + Int32($1 - 0x30) } }
-        var parts = tm()
-        parts.tm_year = number(0..<4) - 1900
-        parts.tm_mon = number(5..<7) - 1
-        parts.tm_mday = number(8..<10)
-        parts.tm_hour = number(11..<13)
-        parts.tm_min = number(14..<16)
-        parts.tm_sec = number(17..<19)
-        let (month, day) = (parts.tm_mon, parts.tm_mday)
-        guard parts.tm_hour < 24, parts.tm_min < 60, parts.tm_sec < 60 else { return nil }
-        let time = Int64(timegm(&parts))
-        // There is no 31st of February: timegm(3) makes another day of it.
-        guard parts.tm_mon == month, parts.tm_mday == day, let offset = offset(bytes[19...]) else { return nil }
-        return time - offset
-    }
-
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
-
-    /// `Z`, or `+01:00`: seconds east of Greenwich.
-    private static func offset(_ bytes: ArraySlice<UInt8>) -> Int64? {
-        let zone = Array(bytes)
-        if zone == [UInt8(ascii: "Z")] || zone == [UInt8(ascii: "z")] { return 0 }
-        guard zone.count == 6, [0x2B, 0x2D].contains(zone[0]), zone[3] == UInt8(ascii: ":"),
-            [1, 2, 4, 5].allSatisfy({ isDigit(zone[$0]) })
-        else { return nil }
-        let hours = Int64(zone[1] - 0x30) * 10 + Int64(zone[2] - 0x30)
-        let minutes = Int64(zone[4] - 0x30) * 10 + Int64(zone[5] - 0x30)
-        guard hours < 24, minutes < 60 else { return nil }
-        return (zone[0] == 0x2B ? 1 : -1) * (hours * 3600 + minutes * 60)
     }
 }

@@ -13,7 +13,6 @@ protocol TokenCommand: AsyncParsableCommand {
 
 extension TokenCommand {
     func run() async throws {
-        Signals.prepare()
         let status = await outcome()
         // Sessions that are left open fill the slots of a TPM without resource manager.
         PKCS11Module.finalizeAll()

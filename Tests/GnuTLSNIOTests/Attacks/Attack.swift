@@ -27,7 +27,8 @@ final class Attack {
         setup.clientProtocols = protocols
         setup.serverProtocols = protocols
         setup.handshakeTimeout = timeout
-        setup.priority = TrafficKeys.priority
+        // Every string is a point for X25519.
+        setup.priority = TrafficKeys.priority + ":-GROUP-ALL:+GROUP-SECP256R1:+GROUP-X25519"
         pair = try BackToBack(setup)
         secrets = WriteSecrets(of: try #require(pair.server.handler.session))
     }
