@@ -150,8 +150,8 @@ import Testing
         let server = try await RawServer { peer in
             _ = try await peer.readHead()
             try await peer.send(
-                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(32 * compressed.count)\r\n\r\n")
-            for _ in 0..<32 {
+                "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: \(64 * compressed.count)\r\n\r\n")
+            for _ in 0..<64 {
                 try await peer.send(compressed)
                 sent.add()
             }
@@ -160,11 +160,11 @@ import Testing
         let client = try Client(server.url, settings: Self.settings())
         var iterator = try await client.get().body.makeAsyncIterator()
         _ = try await iterator.next()
-        // What the kernel takes on loopback is some MiB.
-        #expect(sent.value < 25)
+        // The kernel takes some MiB on loopback, and under load up to its limits: often 32 to receive and 4 to send.
+        #expect(sent.value < 50)
         var count = 0
         while let piece = try await iterator.next() { count += piece.count }
-        #expect(count > 30 << 20)
+        #expect(count > 60 << 20)
         await client.shutdown()
     }
 }

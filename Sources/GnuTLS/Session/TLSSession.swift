@@ -159,8 +159,6 @@ package final class TLSSession {
                 keepSessionOfTLS12()
                 fruitlessBytes = 0
                 isEstablished = true
-                // Another handshake begins with another hello.
-                hello = nil
                 return .done
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
