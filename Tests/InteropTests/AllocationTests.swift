@@ -21,6 +21,19 @@ struct AllocationTests {
         #endif
     }
 
+    @Test(arguments: [["--no-resumption"], []])
+    func aHandshakeAllocatesNoMoreThanItDid(resumption: [String]) async throws {
+        let files = try await CommandFiles()
+        let load = files.loadOptions + ["--new-connections"] + resumption + ["\(files.nginx.url())/text"]
+        let each = try await allocations(per: 40, of: load)
+        let isFull = !resumption.isEmpty
+        #if DEBUG
+        #expect(each <= (isFull ? 1600 : 1250))
+        #else
+        #expect(each <= (isFull ? 800 : 460))
+        #endif
+    }
+
     /// What one of `count` requests allocates: the difference between two runs leaves out what a process does once.
     private func allocations(per count: Int, of options: [String]) async throws -> Double {
         let few = try await allocations(ofRequests: count, options)
