@@ -131,16 +131,22 @@ extension Identity {
 }
 
 extension IdentityOptions {
-    /// Whom the options name; nil when nobody.
-    func identity() throws(UsageError) -> Identity? {
+    /// Which identity the options name.
+    ///
+    /// - Parameter exists: Whether there is a file of that name.
+    func choice(exists: (String) -> Bool) throws(UsageError) -> IdentityChoice {
         guard pass == nil else {
             throw UsageError(
                 "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
         }
-        let choice = try IdentityChoice(
-            certificate: cert, key: key, certificateType: certType, keyType: keyType, exists: Files.exists)
-        return Identity(
-            choice, pin: try .named("pin", file: pinSource, variable: pinEnv),
+        return try IdentityChoice(
+            certificate: cert, key: key, certificateType: certType, keyType: keyType, exists: exists)
+    }
+
+    /// Whom the options name; nil when nobody.
+    func identity() throws(UsageError) -> Identity? {
+        Identity(
+            try choice(exists: Files.exists), pin: try .named("pin", file: pinSource, variable: pinEnv),
             passphrase: try .named("pass", file: passSource, variable: passEnv), module: module,
             prompts: Files.hasTerminal)
     }

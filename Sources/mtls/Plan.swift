@@ -52,13 +52,7 @@ struct Plan {
         failsEarly = options.output.failEarly
         writeOut = options.output.writeOut
         isVerbose = options.output.verbose
-        guard options.identity.pass == nil else {
-            throw UsageError(
-                "--pass shows the passphrase to everybody who lists processes: use --pass-source or --pass-env")
-        }
-        identity = try IdentityChoice(
-            certificate: options.identity.cert, key: options.identity.key, certificateType: options.identity.certType,
-            keyType: options.identity.keyType, exists: exists)
+        identity = try options.identity.choice(exists: exists)
         pin = try .named("pin", file: options.identity.pinSource, variable: options.identity.pinEnv)
         passphrase = try .named("pass", file: options.identity.passSource, variable: options.identity.passEnv)
         module = options.identity.module

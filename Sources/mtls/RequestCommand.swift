@@ -77,10 +77,9 @@ struct RequestCommand: AsyncParsableCommand {
             plan.identity, pin: plan.pin, passphrase: plan.passphrase, module: plan.module,
             prompts: Files.hasTerminal
         ).map { Identity(WarningIdentity(inner: $0, console: console)) }
-        let proxyIdentity = Identity(
-            proxy.identity, pin: proxy.pin, passphrase: proxy.passphrase, module: plan.module,
-            prompts: Files.hasTerminal
-        ).map { Identity(WarningIdentity(inner: $0, console: console)) }
+        let proxyIdentity = proxy.clientIdentity(module: plan.module).map {
+            Identity(WarningIdentity(inner: $0, console: console))
+        }
         var settings = ClientSettings()
         settings.timeouts = plan.connection.timeouts
         plan.follow.apply(to: &settings, journal: journal, console: console)

@@ -17,11 +17,9 @@ final class PoolJournal {
 
     init(origin: Origin, logger: Logger, metrics: ClientMetrics?, observer: (any ClientObserver)?) {
         self.origin = origin
-        self.logger = {
-            var logger = logger
-            logger[metadataKey: "mtls.origin"] = "\(origin)"
-            return logger
-        }()
+        var logger = logger
+        logger[metadataKey: "mtls.origin"] = "\(origin)"
+        self.logger = logger
         self.metrics = metrics
         self.observer = observer
         watchesRequests = metrics != nil || observer != nil || logger.logLevel <= .debug
