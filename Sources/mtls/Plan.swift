@@ -78,10 +78,15 @@ struct Plan {
 
     /// What is sent unless `-H` says otherwise.
     var defaultFields: HTTPFields {
-        var fields = HTTPFields()
-        fields[.userAgent] = "mtls/\(MTLS.version)"
-        fields[.accept] = "*/*"
+        var fields = HTTPFields.ofCommand
         if !data.isEmpty { fields[.contentType] = "application/x-www-form-urlencoded" }
         return fields
+    }
+}
+
+extension HTTPFields {
+    /// What every request of the command says of its sender.
+    static var ofCommand: HTTPFields {
+        [.userAgent: "mtls/\(MTLS.version)", .accept: "*/*"]
     }
 }

@@ -79,9 +79,7 @@ struct LoadPlan {
     }
 
     var defaultFields: HTTPFields {
-        var fields = HTTPFields()
-        fields[.userAgent] = "mtls/\(MTLS.version)"
-        fields[.accept] = "*/*"
+        var fields = HTTPFields.ofCommand
         // The server closes then, and keeps the port.
         if makesConnections { fields[.connection] = "close" }
         return fields
