@@ -55,4 +55,16 @@ struct KnownPathsTests {
         #expect(try known.certificate(der: root.certificate.der) == root.certificate)
         #expect(throws: GnuTLSError.self) { try known.certificate(der: [0x30, 0]) }
     }
+
+    @Test func onlyShortChainsAreKept() throws {
+        let known = KnownPaths()
+        func isKept(_ chain: [Certificate]) -> Bool {
+            let question = KnownPaths.Question(chain: chain, purpose: nil, depth: 8)
+            known.remember([], for: question)
+            return known.path(for: question) != nil
+        }
+        #expect(isKept([leaf]))
+        #expect(isKept([leaf] + Array(repeating: root.certificate, count: 7)))
+        #expect(!isKept([leaf] + Array(repeating: root.certificate, count: 8)))
+    }
 }

@@ -12,6 +12,9 @@ final class KnownPaths: Sendable {
         let chain: [Certificate]
         let purpose: String?
         let depth: Int
+
+        /// Whether it is short enough to be kept: whoever is trusted may show a chain of any length, a new one each time.
+        var isShort: Bool { chain.count <= 8 && chain.reduce(0) { $0 + $1.der.count } <= 1 << 15 }
     }
 
     private struct Answer {
@@ -33,6 +36,7 @@ final class KnownPaths: Sendable {
     }
 
     func remember(_ path: [CertificateProfile], for question: Question) {
+        guard question.isShort else { return }
         let answer = Answer(path: path, since: .now)
         answers.withLock { answers in
             if answers.count >= Self.limit, answers[question] == nil { answers.removeAll() }
