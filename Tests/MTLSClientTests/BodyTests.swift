@@ -23,6 +23,28 @@ import Testing
         await client.shutdown()
     }
 
+    @Test(.timeLimit(.minutes(1)), arguments: [1, 100_000])
+    func whatCameBeforeAPauseIsReadDuringIt(odd: Int) async throws {
+        let sent = (4 << 20) + odd
+        let (pause, end) = AsyncStream.makeStream(of: Void.self)
+        let server = try await RawServer { peer in
+            _ = try await peer.readHead()
+            try await peer.send("HTTP/1.1 200 OK\r\nContent-Length: \(2 * sent)\r\n\r\n")
+            try await peer.send([UInt8](repeating: 1, count: sent))
+            for await _ in pause {}
+            try await peer.send([UInt8](repeating: 2, count: sent))
+        }
+        let client = try Client(server.url)
+        var iterator = try await client.get().body.makeAsyncIterator()
+        var count = 0
+        while count < sent, let piece = try await iterator.next() { count += piece.count }
+        #expect(count == sent)
+        end.finish()
+        while let piece = try await iterator.next() { count += piece.count }
+        #expect(count == 2 * sent)
+        await client.shutdown()
+    }
+
     @Test func aBodyAboveTheLimitIsRefused() async throws {
         let world = try World()
         let server = try await world.server(.ignored) { _ in .response(bytes: [UInt8](repeating: 0, count: 2000)) }

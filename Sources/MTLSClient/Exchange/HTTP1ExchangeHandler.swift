@@ -36,7 +36,9 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     var unsentPieces = 0
     private var servesAtEndOfRead = false
     /// Whether the channel was asked for a read that is not over.
-    private var isReading = false
+    var isReading = false
+    var pacing = ReadPacing()
+    var isPatienceTimed = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
     /// Why the connection is closed, where this side knows.
@@ -121,6 +123,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             case .head(let head, let version, let framing): headCame(head, version, framing, now)
             case .body(let piece):
                 let count = piece.readableBytes
+                pacing.came(count)
                 event(rearms: false) { (machine) throws(InvariantViolation) in
                     try machine.responseChunk(count, now: now)
                 } delivering: { [self] in
@@ -149,6 +152,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
+        if pacing.readEnded(expecting: incoming.expectedBytes) { setReadMark() }
         answer()
         if job == nil {
             read()
@@ -157,13 +161,6 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             event { machine in machine.readCompleted(hasLeftover: hasLeftover) }
         }
         context.fireChannelReadComplete()
-    }
-
-    /// Asks for a read, unless one is outstanding.
-    private func read() {
-        guard !isReading, let context else { return }
-        isReading = true
-        context.read()
     }
 
     /// Resumes the caller, or the body's reader, with what the read has brought.

@@ -21,6 +21,9 @@ struct IncomingBytes: ~Copyable {
 
     var isEmpty: Bool { pending.readableBytes == 0 }
 
+    /// How many bytes of the body are still to come at least, as far as that is known.
+    var expectedBytes: Int { parser.expectedBytes }
+
     /// Awaits the response to a request of `method`.
     mutating func begin(_ method: HTTPRequest.Method) { parser.begin(method) }
 

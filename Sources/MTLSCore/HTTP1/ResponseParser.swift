@@ -88,6 +88,14 @@ package struct ResponseParser: ~Copyable, Sendable {
     /// Whether bytes that come now belong to a response that was begun.
     package var isInMessage: Bool { if case .idle = state { false } else { true } }
 
+    /// How many bytes of the body are still to come at least, as far as that is known.
+    package var expectedBytes: Int {
+        switch state {
+        case .fixed(let remaining), .chunk(let remaining): remaining
+        case .idle, .head, .chunkLine, .chunkEnd, .trailers, .untilClose: 0
+        }
+    }
+
     /// Looks at `bytes`, which begin where the last step ended.
     ///
     /// - Throws: The code `response.malformed` or `response.headTooLarge`. Nothing more can be read.
