@@ -64,6 +64,11 @@ final class BufferTransport: TLSTransport {
         outbound = buffer
     }
 
+    /// The handshake is over: its messages were long, and what an idle connection has kept of them would stay as long.
+    func handshakeIsOver() {
+        if outbound.readableBytes == 0 { outbound = ByteBuffer() }
+    }
+
     /// Lets go of memory that only a long upload has use for.
     func relax() {
         if outbound.capacity > 1 << 16, outbound.readableBytes == 0 { outbound = ByteBuffer() }

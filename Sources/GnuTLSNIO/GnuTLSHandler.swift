@@ -271,6 +271,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
         presented = nil
+        transport?.handshakeIsOver()
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
         completion.succeed(summary)

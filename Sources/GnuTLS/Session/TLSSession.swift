@@ -74,7 +74,7 @@ package final class TLSSession {
     /// Sessions that the server gave and nobody has taken yet.
     var given: [ResumableSession] = []
     var ticket: Ticket?
-    /// The extensions of our hello, in the client's role.
+    /// The extensions of our hello, in the client's role, until the handshake is over.
     var hello: HelloExtensions?
 
     /// - Parameters:
@@ -159,6 +159,8 @@ package final class TLSSession {
                 keepSessionOfTLS12()
                 fruitlessBytes = 0
                 isEstablished = true
+                // Whatever is answered later answers another hello.
+                hello = nil
                 return .done
             case GNUTLS_E_AGAIN, GNUTLS_E_INTERRUPTED:
                 if case .pending = verdict { return .needsVerdict }
