@@ -11,8 +11,7 @@ import Musl
 /// the value may be shared between threads. Nothing prints them: description, debug description and mirror show only
 /// that there is a secret.
 public final class SecretBytes: @unchecked Sendable {  // safe: the memory is written only in init and deinit
-    private let memory: UnsafeMutableRawPointer
-    private let mapped: Int
+    private let pages: LockedPages
 
     /// How many bytes the secret has.
     public let count: Int
@@ -46,36 +45,23 @@ public final class SecretBytes: @unchecked Sendable {  // safe: the memory is wr
         capacity: Int, fill: (UnsafeMutableRawBufferPointer) throws(Failure) -> Int
     ) throws(Failure) {
         let capacity = max(0, capacity)
-        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
-        let mapped = max(1, (capacity + page - 1) / page) * page
-        guard let memory = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-            memory != MAP_FAILED
-        else { fatalError("out of memory") }  // safe: as when any other allocation in Swift fails
-        _ = mlock(memory, mapped)
-        _ = madvise(memory, mapped, 16 /* MADV_DONTDUMP */)
-        self.memory = memory
-        self.mapped = mapped
+        pages = LockedPages(holding: capacity)
         do {
-            let area = UnsafeMutableRawBufferPointer(start: memory, count: capacity)
+            let area = UnsafeMutableRawBufferPointer(start: pages.memory, count: capacity)
             self.count = min(max(0, try fill(area)), capacity)
         } catch {
-            SecretBytes.wipe(UnsafeMutableRawBufferPointer(start: memory, count: mapped))
-            munmap(memory, mapped)
+            pages.giveBack()
             throw error
         }
     }
 
-    deinit {
-        SecretBytes.wipe(UnsafeMutableRawBufferPointer(start: memory, count: mapped))
-        munlock(memory, mapped)
-        munmap(memory, mapped)
-    }
+    deinit { pages.giveBack() }
 
     /// Calls `body` with the bytes, which are valid only during the call. Do not copy them into a `String`.
     public func withUnsafeBytes<Result, Failure: Error>(
         _ body: (UnsafeRawBufferPointer) throws(Failure) -> Result
     ) throws(Failure) -> Result {
-        try body(UnsafeRawBufferPointer(start: memory, count: count))
+        try body(UnsafeRawBufferPointer(start: pages.memory, count: count))
     }
 
     /// Overwrites `bytes` in a way that the compiler does not remove (`explicit_bzero(3)`).

@@ -108,6 +108,19 @@ import Testing
         if limit.rlim_cur > 1 << 20, !isSanitized { #expect(flags.contains("lo"), "mlock") }
     }
 
+    @Test func aSecretFindsNothingOfTheOneBefore() {
+        for size in [1, 4096, 10_000] {
+            for _ in 0..<20 {
+                let secret = SecretBytes(capacity: size) { memory in
+                    #expect(memory.allSatisfy { $0 == 0 })
+                    for index in memory.indices { memory[index] = 0xA5 }
+                    return memory.count
+                }
+                #expect(secret.count == size)
+            }
+        }
+    }
+
     @Test func oneSecretDoesNotShareAPageWithAnother() {
         let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
         let secrets = (0..<8).map { secret("\($0)") }
