@@ -99,6 +99,35 @@ import Testing
         #expect(point.count == 65 && point[0] == 4)
     }
 
+    @Test func aKeyIsFoundAndReadInFewCalls() async throws {
+        let test = try await TestToken()
+        try await test.generate(.ecP256)
+        try await test.token.lane.run { () throws(PKCS11Error) in test.token.closeSessions() }
+        test.counting.reset()
+        let signature = try await test.key().signature(.ecdsa, [UInt8](repeating: 7, count: 32))
+        #expect(signature.count == 64)
+        #expect(test.counting.count(of: "C_Login") == 1)
+        // Before the login, after it, and for the public key.
+        #expect(test.counting.count(of: "C_FindObjectsInit") <= 3)
+        #expect(test.counting.count(of: "C_GetAttributeValue") <= 5)
+    }
+
+    @Test(arguments: [0x07, 0x13, 0x05, 0x12, 0x150] as [UInt])
+    func aModuleThatReadsNoAttributesTogetherIsAskedForOneAfterTheOther(_ code: UInt) async throws {
+        let test = try await TestToken()
+        let made = try await test.generate(.ecP256, label: "mine", id: [4, 2])
+        let key = test.key(.id([4, 2]))
+        _ = try await key.signature(.ecdsa, [UInt8](repeating: 7, count: 32))
+        try await test.token.lane.run { () throws(PKCS11Error) in test.token.closeSessions() }
+        test.counting.fail("C_GetAttributeValue", with: code)
+        let other = test.key(.id([4, 2]))
+        let info = try await test.token.lane.run { () throws(PKCS11Error) in try other.keyInfo() }
+        #expect(info.label.description == "mine")
+        #expect(info.id == [4, 2])
+        #expect(info.type == .ec && info.isSensitive == true && info.isExtractable == false)
+        #expect(info.publicKey == made)
+    }
+
     @Test func anEd25519KeyShowsItsBarePoint() async throws {
         let test = try await TestToken()
         guard case .ec(_, let point) = try await test.generate(.ed25519) else {
