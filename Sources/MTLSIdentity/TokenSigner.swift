@@ -39,13 +39,13 @@ final class TokenSigner: ExternalSigner {
             try checkKey()
             switch input {
             case .digestInfo(let info):
-                return try verified(try key.sign(.rsaPKCS1, info)) { publicKey.verifyPKCS1($0, digestInfo: info) }
+                return try verified([try key.sign(.rsaPKCS1, info)]) { publicKey.verifyPKCS1($0, digestInfo: info) }
             case .digest(let digest, let scheme):
-                let signature = try sign(digest, scheme)
-                return try verified(signature) { publicKey.verify($0, ofHash: digest, scheme: scheme) }
+                let readings = try sign(digest, scheme)
+                return try verified(readings) { publicKey.verify($0, ofHash: digest, scheme: scheme) }
             case .message(let message, let scheme):
                 let signature = try key.sign(try required(scheme), message)
-                return try verified(signature) { publicKey.verify($0, of: message, scheme: scheme) }
+                return try verified([signature]) { publicKey.verify($0, of: message, scheme: scheme) }
             }
         } catch let error as PKCS11Error {
             if [.pinIncorrect, .pinLocked, .pinTriesLow].contains(error.kind) { kept?.forget() }
@@ -58,22 +58,22 @@ final class TokenSigner: ExternalSigner {
         try await key.token.lane.run { () throws(PKCS11Error) in Result { try self.checkKey() } }.get()
     }
 
-    private func sign(_ digest: [UInt8], _ scheme: SignatureScheme) throws -> [UInt8] {
+    /// All that the token's one answer can mean, the likeliest first.
+    private func sign(_ digest: [UInt8], _ scheme: SignatureScheme) throws -> [[UInt8]] {
         switch try required(scheme) {
         case .rsaRaw:
             guard let hash = scheme.hash,
                 let block = try EMSAPSS.encode(digest, hash: hash, modulusBits: publicKey.bits)
             else { throw PKCS11Error(.mechanismMissing, "the RSA key is too short for \(scheme)") }
-            return try key.sign(.rsaRaw, block)
+            return [try key.sign(.rsaRaw, block)]
         case .ecdsa:
             guard case .ecdsa(let curve) = publicKey.algorithm else { return [] }
             // ECDSA signs as many leading bits of a digest as the curve's order has (FIPS 186-5 §6.4.1). Modules differ
             // in whether they do that themselves.
-            let signature = try key.sign(.ecdsa, Array(digest.prefix(curve.byteCount)))
-            return ECDSASignature.readings(of: signature, half: curve.byteCount)
-                .first { publicKey.verify($0, ofHash: digest, scheme: scheme) } ?? signature
+            let answer = try key.sign(.ecdsa, Array(digest.prefix(curve.byteCount)))
+            return ECDSASignature.readings(of: answer, half: curve.byteCount)
         case let mechanism:
-            return try key.sign(mechanism, digest)
+            return [try key.sign(mechanism, digest)]
         }
     }
 
@@ -90,8 +90,9 @@ final class TokenSigner: ExternalSigner {
         isKeyChecked.withLock { $0 = true }
     }
 
-    private func verified(_ signature: [UInt8], _ isGood: ([UInt8]) -> Bool) throws(MTLSError) -> [UInt8] {
-        guard isGood(signature) else {
+    /// The first reading that the public key verifies. To verify costs more than to sign: nothing is verified twice.
+    private func verified(_ readings: [[UInt8]], _ isGood: ([UInt8]) -> Bool) throws(MTLSError) -> [UInt8] {
+        guard let signature = readings.first(where: isGood) else {
             throw MTLSError(
                 .signatureInvalid, phase: .sign, fault: .token,
                 "the token \"\(key.token.label)\" returned a signature that the public key of \"\(subject)\" does not verify",

@@ -51,43 +51,61 @@ package struct KeyInfo: Sendable, Hashable {
 
 extension Session {
     func keyInfo(of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> KeyInfo {
-        let (label, id) = try names(of: key)
-        let type = try keyType(of: key)
+        let values = try attributes(
+            [
+                CKA_LABEL, CKA_ID, CKA_KEY_TYPE, CKA_SENSITIVE, CKA_EXTRACTABLE, CKA_NEVER_EXTRACTABLE, CKA_LOCAL,
+                CKA_ALWAYS_AUTHENTICATE,
+            ], of: key)
+        let (id, type) = (values[1] ?? [], KeyInfo.KeyType(values[2]))
         var publicKey = try publicHalf(type, of: key)
         if publicKey == nil, !id.isEmpty {
             let twins = try find([Attribute(CKA_CLASS, number: CKO_PUBLIC_KEY), Attribute(CKA_ID, id)])
             if twins.count == 1 { publicKey = try publicHalf(type, of: twins[0]) }
         }
+        func flag(_ value: [UInt8]?) -> Bool? { value?.count == 1 ? value?.first != 0 : nil }
         return KeyInfo(
-            type: type, label: label, id: id, isSensitive: try flag(CKA_SENSITIVE, of: key),
-            isExtractable: try flag(CKA_EXTRACTABLE, of: key),
-            wasNeverExtractable: try flag(CKA_NEVER_EXTRACTABLE, of: key), isLocal: try flag(CKA_LOCAL, of: key),
-            alwaysAuthenticates: try flag(CKA_ALWAYS_AUTHENTICATE, of: key) ?? false, publicKey: publicKey)
+            type: type, label: TokenText(values[0] ?? []), id: id, isSensitive: flag(values[3]),
+            isExtractable: flag(values[4]), wasNeverExtractable: flag(values[5]), isLocal: flag(values[6]),
+            alwaysAuthenticates: flag(values[7]) ?? false, publicKey: publicKey)
     }
 
     func keyType(of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> KeyInfo.KeyType {
-        switch try number(CKA_KEY_TYPE, of: key) {
-        case CKK_RSA: .rsa
-        case CKK_EC: .ec
-        case CKK_EC_EDWARDS: .edwards
-        case let other: .other(other ?? UInt.max)
-        }
+        KeyInfo.KeyType(try attribute(CKA_KEY_TYPE, of: key))
     }
 
     /// What `key`, private or public, shows of its public half.
     func publicHalf(_ type: KeyInfo.KeyType, of key: CK_OBJECT_HANDLE) throws(PKCS11Error) -> PublicKeyMaterial? {
         switch type {
         case .rsa:
-            guard let modulus = try attribute(CKA_MODULUS, of: key), !modulus.isEmpty,
-                let exponent = try attribute(CKA_PUBLIC_EXPONENT, of: key), !exponent.isEmpty
-            else { return nil }
+            let values = try attributes([CKA_MODULUS, CKA_PUBLIC_EXPONENT], of: key)
+            guard let modulus = values[0], !modulus.isEmpty, let exponent = values[1], !exponent.isEmpty else {
+                return nil
+            }
             return .rsa(modulus: Array(modulus.drop { $0 == 0 }), exponent: Array(exponent.drop { $0 == 0 }))
         case .ec, .edwards:
-            guard let parameters = try attribute(CKA_EC_PARAMS, of: key), !parameters.isEmpty,
-                let point = try attribute(CKA_EC_POINT, of: key), !point.isEmpty
+            // Private keys have no point as a rule.
+            guard let point = try attributes([CKA_EC_POINT], of: key)[0], !point.isEmpty,
+                let parameters = try attributes([CKA_EC_PARAMS], of: key)[0], !parameters.isEmpty
             else { return nil }
             return .ec(parameters: parameters, point: PublicKeyMaterial.bare(point))
         case .other: return nil
         }
+    }
+}
+
+extension KeyInfo.KeyType {
+    /// What a `CKA_KEY_TYPE` says.
+    fileprivate init(_ value: [UInt8]?) {
+        guard let value, value.count == MemoryLayout<UInt>.size else {
+            self = .other(UInt.max)
+            return
+        }
+        self =
+            switch value.withUnsafeBytes({ $0.loadUnaligned(as: UInt.self) }) {
+            case CKK_RSA: .rsa
+            case CKK_EC: .ec
+            case CKK_EC_EDWARDS: .edwards
+            case let other: .other(other)
+            }
     }
 }

@@ -146,6 +146,39 @@ extension Session {
         return value
     }
 
+    /// What fits is read at once: most of what a key has. SoftHSM reads two files for each call.
+    private static let usualLength = 1024
+
+    /// The values of several attributes, as ``attribute(_:of:)`` gives them: in one call where the object has all of them
+    /// and none is long.
+    func attributes(_ types: [CK_ATTRIBUTE_TYPE], of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> [[UInt8]?] {
+        if let values = try valuesAtOnce(types, of: object) { return values }
+        var values: [[UInt8]?] = []
+        for type in types { values.append(try attribute(type, of: object)) }
+        return values
+    }
+
+    /// Nil where asking for one after the other may tell more.
+    private func valuesAtOnce(
+        _ types: [CK_ATTRIBUTE_TYPE], of object: CK_OBJECT_HANDLE
+    ) throws(PKCS11Error) -> [[UInt8]]? {
+        var room = [UInt8](repeating: 0, count: Self.usualLength * types.count)
+        let (code, lengths) = room.withUnsafeMutableBytes { bytes in
+            var entries = types.enumerated().map { index, type in
+                CK_ATTRIBUTE(
+                    type: type, pValue: bytes.baseAddress.map { $0 + index * Self.usualLength },
+                    ulValueLen: UInt(Self.usualLength))
+            }
+            let code = cryptoki.result(\.C_GetAttributeValue) { $0(handle, object, &entries, UInt(entries.count)) }
+            return (code, entries.map(\.ulValueLen))
+        }
+        if code != .ok, code.remedy != .closeSession { throw PKCS11Error("C_GetAttributeValue", code) }
+        guard code == .ok, lengths.allSatisfy({ $0 <= UInt(Self.usualLength) }) else { return nil }
+        return lengths.enumerated().map { index, length in
+            Array(room[(index * Self.usualLength)...].prefix(Int(length)))
+        }
+    }
+
     private func read(_ entry: inout CK_ATTRIBUTE, of object: CK_OBJECT_HANDLE) -> ReturnCode {
         cryptoki.result(\.C_GetAttributeValue) { $0(handle, object, &entry, 1) }
     }
@@ -158,13 +191,4 @@ extension Session {
         }
     }
 
-    func number(_ type: CK_ATTRIBUTE_TYPE, of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> UInt? {
-        guard let value = try attribute(type, of: object), value.count == MemoryLayout<UInt>.size else { return nil }
-        return value.withUnsafeBytes { $0.loadUnaligned(as: UInt.self) }
-    }
-
-    func flag(_ type: CK_ATTRIBUTE_TYPE, of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> Bool? {
-        guard let value = try attribute(type, of: object), value.count == 1 else { return nil }
-        return value[0] != 0
-    }
 }

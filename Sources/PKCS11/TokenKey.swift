@@ -123,9 +123,14 @@ package final class TokenKey: Sendable {
     }
 
     private func notFound(_ session: Session) throws(PKCS11Error) -> PKCS11Error {
+        let message = "the token has no private key that matches \(selector.uri.formatted)"
+        // A login follows, and shows more.
+        if token.wantsLogin, !token.login.isDone(in: session.generation) {
+            return PKCS11Error(.objectNotFound, message)
+        }
         let others = try session.find([Attribute(CKA_CLASS, number: CKO_PRIVATE_KEY)])
         return PKCS11Error(
-            .objectNotFound, "the token has no private key that matches \(selector.uri.formatted)",
+            .objectNotFound, message,
             advice: others.isEmpty ? "it shows no private keys" : "it has: \(try list(session, others))")
     }
 

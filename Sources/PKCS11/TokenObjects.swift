@@ -104,6 +104,7 @@ extension PKCS11URI {
 
 extension Session {
     func names(of object: CK_OBJECT_HANDLE) throws(PKCS11Error) -> (label: TokenText, id: [UInt8]) {
-        (TokenText(try attribute(CKA_LABEL, of: object) ?? []), try attribute(CKA_ID, of: object) ?? [])
+        let values = try attributes([CKA_LABEL, CKA_ID], of: object)
+        return (TokenText(values[0] ?? []), values[1] ?? [])
     }
 }

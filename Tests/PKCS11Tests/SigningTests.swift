@@ -1,3 +1,4 @@
+import CP11Kit
 import CountingModuleSupport
 import PKCS11
 import SecretMemory
@@ -77,20 +78,29 @@ import Testing
         #expect(test.counting.count(of: "C_Login") == 7)
     }
 
+    /// In few calls; one after the other where the module does not read attributes together.
     @Test func aTokenSaysWhatAKeyIs() async throws {
         let test = try await TestToken()
         let made = try await test.generate(.ecP256, label: "mine", id: [4, 2])
-        let key = test.key(.id([4, 2]))
-        let info = try await test.token.lane.run { () throws(PKCS11Error) in try key.keyInfo() }
-        #expect(info.type == .ec)
-        #expect(info.label.description == "mine")
-        #expect(info.id == [4, 2])
-        #expect(info.isSensitive == true)
-        #expect(info.isExtractable == false)
-        #expect(info.wasNeverExtractable == true)
-        #expect(info.isLocal == true)
-        #expect(!info.alwaysAuthenticates)
-        #expect(info.publicKey == made)
+        for code in [CKR_OK, CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_TYPE_INVALID, CKR_GENERAL_ERROR, CKR_BUFFER_TOO_SMALL] {
+            test.counting.reset()
+            if code != CKR_OK { test.counting.fail("C_GetAttributeValue", with: code) }
+            let key = test.key(.id([4, 2]))
+            let info = try await test.token.lane.run { () throws(PKCS11Error) in try key.keyInfo() }
+            #expect(info.type == .ec, "\(code)")
+            #expect(info.label.description == "mine", "\(code)")
+            #expect(info.id == [4, 2], "\(code)")
+            #expect(info.isSensitive == true, "\(code)")
+            #expect(info.isExtractable == false, "\(code)")
+            #expect(info.wasNeverExtractable == true, "\(code)")
+            #expect(info.isLocal == true, "\(code)")
+            #expect(!info.alwaysAuthenticates, "\(code)")
+            #expect(info.publicKey == made, "\(code)")
+            guard code == CKR_OK else { continue }
+            // Before the login, after it, and for the public key.
+            #expect(test.counting.count(of: "C_FindObjectsInit") == 3)
+            #expect(test.counting.count(of: "C_GetAttributeValue") <= 5)
+        }
         guard case .ec(let parameters, let point) = made else {
             Issue.record("not an EC key")
             return
