@@ -13,7 +13,7 @@ final class BufferTransport: TLSTransport {
     private var ended = false
 
     init(allocator: ByteBufferAllocator) {
-        outbound = allocator.buffer(capacity: 4096)
+        outbound = allocator.buffer(capacity: 1024)
     }
 
     func append(_ buffer: ByteBuffer) {

@@ -83,7 +83,7 @@ extension GnuTLSHandler {
         session = nil
         transport = nil
         waitingInput.removeAll()
-        completion.fail(error)
+        completion.take()?.fail(error)
         answer?.fail(error)
         answer = nil
         while let (_, promise) = pendingWrites.popFirst() { promise?.fail(error) }

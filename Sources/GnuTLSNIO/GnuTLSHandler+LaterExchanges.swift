@@ -10,7 +10,7 @@ extension GnuTLSHandler {
     /// - Returns: What is known of the client afterwards: no more than before, where it did not offer to be asked. Fails
     ///   with what ends the connection.
     package func requestCertificate(_ demand: ClientCertificateDemand) -> EventLoopFuture<HandshakeSummary> {
-        let promise = completion.futureResult.eventLoop.makePromise(of: HandshakeSummary.self)
+        let promise = loop.makePromise(of: HandshakeSummary.self)
         guard case .open = state, answer == nil, let session, let summary else {
             promise.fail(ChannelError.inappropriateOperationForState)
             return promise.futureResult

@@ -52,8 +52,10 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case closed
     }
 
-    let configuration: HandshakeConfiguration
-    let completion: EventLoopPromise<HandshakeSummary>
+    private(set) var configuration: HandshakeConfiguration
+    let loop: any EventLoop
+    /// Told what came of the handshake, and let go of then.
+    var completion: EventLoopPromise<HandshakeSummary>?
     var state = State.idle
     var output = Output.open
     var session: TLSSession?
@@ -87,6 +89,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     package init(configuration: HandshakeConfiguration, completion: EventLoopPromise<HandshakeSummary>) {
         self.configuration = configuration
         self.completion = completion
+        loop = completion.futureResult.eventLoop
     }
 
     // MARK: Beginning and end
@@ -274,7 +277,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         transport?.handshakeIsOver()
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
-        completion.succeed(summary)
+        configuration.handshakeIsOver()
+        completion.take()?.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))
         resume()

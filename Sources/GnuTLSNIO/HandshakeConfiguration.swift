@@ -40,6 +40,14 @@ package struct HandshakeConfiguration {
         self.peerName = peerName
         self.judge = judge
     }
+
+    /// Lets go of what no later exchange asks for. A server's certificate is judged again in renegotiation alone.
+    mutating func handshakeIsOver() {
+        resuming = nil
+        if context.role == .client, !context.options.allowsRenegotiation {
+            judge = { _, _ in .failure(TLSFailure(.laterExchange(.peerChanged))) }
+        }
+    }
 }
 
 /// What came of a handshake.

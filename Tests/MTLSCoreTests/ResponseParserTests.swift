@@ -18,9 +18,10 @@ private struct Outcome: Equatable, CustomStringConvertible {
 
 /// Feeds `bytes` in the pieces given, as a connection would.
 private func parse(
-    _ pieces: [ArraySlice<UInt8>], method: HTTPRequest.Method = .get, limits: ResponseParser.Limits = .init()
+    _ pieces: [ArraySlice<UInt8>], method: HTTPRequest.Method = .get, limits: ResponseParser.Limits = .init(),
+    heads: RecentHeads = RecentHeads()
 ) -> Outcome {
-    var parser = ResponseParser(limits: limits)
+    var parser = ResponseParser(limits: limits, heads: heads)
     parser.begin(method)
     var outcome = Outcome()
     var pending: [UInt8] = []
@@ -68,6 +69,20 @@ private func parse(_ text: String, method: HTTPRequest.Method = .get, limits: Re
 }
 
 @Suite struct ResponseParserTests {
+    @Test func whatAnotherConnectionHasReadBeforeIsReadAsIfNobodyHad() {
+        let length = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: 1\r\n\r\nab".utf8)
+        let other = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nA: 2\r\n\r\ncd".utf8)
+        let heads = RecentHeads()
+        for (bytes, method) in [
+            (length, HTTPRequest.Method.get), (length, .get), (length, .head), (length, .get), (other, .get),
+            (length, .get),
+        ] {
+            #expect(parse([bytes[...]], method: method, heads: heads) == parse([bytes[...]], method: method))
+            let pieces = bytes.indices.map { bytes[$0...$0] }
+            #expect(parse(pieces, method: method, heads: heads) == parse(pieces, method: method))
+        }
+    }
+
     @Test(arguments: [
         ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "hello"),
         ("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""),

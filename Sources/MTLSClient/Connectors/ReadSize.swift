@@ -6,6 +6,6 @@ import NIOCore
 /// grows with what comes, and the buffer stays with the connection: one that has only carried short messages has a short
 /// one.
 enum ReadSize {
-    static let allocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 2048, maximum: 1 << 18)
+    static let allocator = AdaptiveRecvByteBufferAllocator(minimum: 64, initial: 1024, maximum: 1 << 18)
     static let readsAtOnce: UInt = 1
 }

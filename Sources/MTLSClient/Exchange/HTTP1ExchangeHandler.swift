@@ -47,13 +47,13 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     init(
         id: Int, origin: Origin, handshake: HandshakeSummary?, idleTimeout: Duration?,
-        limits: ResponseParser.Limits = .init(), pool: ConnectionPool
+        limits: ResponseParser.Limits = .init(), heads: RecentHeads, pool: ConnectionPool
     ) {
         self.id = id
         self.origin = origin
         sharedHandshake = handshake.map { SharedHandshake($0) }
         self.idleTimeout = idleTimeout
-        incoming = IncomingBytes(ResponseParser(limits: limits))
+        incoming = IncomingBytes(ResponseParser(limits: limits, heads: heads))
         self.pool = pool
     }
 

@@ -25,6 +25,7 @@ final class ConnectionPool {
     private var shutdownPromises: [EventLoopPromise<Void>] = []
     private var warmings = Warmings()
     private var emptiness: EmptinessWatch?
+    private let heads = RecentHeads()
 
     init(
         origin: Origin, reachedBy: ReachedBy, connector: any Connector, settings: ClientSettings,
@@ -255,7 +256,7 @@ final class ConnectionPool {
             limits.headBytes = settings.maximumResponseHead.bytes
             let handler = HTTP1ExchangeHandler(
                 id: id, origin: origin, handshake: made.handshake, idleTimeout: settings.idleTimeout, limits: limits,
-                pool: self)
+                heads: heads, pool: self)
             let (pool, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
             let observations = made.identities.map {
                 $0.whenSuperseded { loop.execute { pool.value.identityReplaced(id) } }

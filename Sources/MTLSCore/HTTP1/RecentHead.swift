@@ -1,41 +1,57 @@
 import HTTPTypes
+import Synchronization
 
 import func Glibc.memcmp
 
 /// The head that was read last on a connection, with what came of it: the same bytes in answer to the same method mean
 /// the same once more. Many servers send nothing new but the date, once a second.
-///
-/// Only final heads of a moderate length are kept, since they stay as long as the connection.
-struct RecentHead: Sendable {
-    struct Reading: Sendable {
-        let method: HTTPRequest.Method
-        let response: HTTPResponse
-        let version: HTTP1Version
-        let framing: ResponseBodyFraming
+final class RecentHead: Sendable {
+    let bytes: [UInt8]
+    let method: HTTPRequest.Method
+    let response: HTTPResponse
+    let version: HTTP1Version
+    let framing: ResponseBodyFraming
+
+    init(
+        _ head: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ response: HTTPResponse,
+        _ version: HTTP1Version, _ framing: ResponseBodyFraming
+    ) {
+        bytes = Array(head)
+        self.method = method
+        self.response = response
+        self.version = version
+        self.framing = framing
     }
 
+    /// Whether `all` begins with the same head.
+    func begins(_ all: UnsafeRawBufferPointer, to method: HTTPRequest.Method) -> Bool {
+        guard self.method == method, all.count >= bytes.count, let base = all.baseAddress else { return false }
+        return memcmp(base, bytes, bytes.count) == 0
+    }
+}
+
+/// The latest head of those connections whose servers are likely to answer alike, so that they keep one among them.
+package final class RecentHeads: Sendable {
+    /// Heads stay as long as connections: only those of a moderate length are kept.
     private static let limit = 1024
 
-    private var bytes: [UInt8] = []
-    private var reading: Reading?
+    private let latest = Mutex<RecentHead?>(nil)
 
-    /// How many bytes it has.
-    var count: Int { bytes.count }
+    package init() {}
 
-    /// What was read, if `all` begins with the same head.
-    func head(at all: UnsafeRawBufferPointer, to method: HTTPRequest.Method) -> Reading? {
-        guard let reading, reading.method == method, all.count >= bytes.count, let base = all.baseAddress,
-            memcmp(base, bytes, bytes.count) == 0
-        else { return nil }
-        return reading
+    /// The latest, if `all` begins with it.
+    func head(at all: UnsafeRawBufferPointer, to method: HTTPRequest.Method) -> RecentHead? {
+        latest.withLock { $0 }.flatMap { $0.begins(all, to: method) ? $0 : nil }
     }
 
-    /// Keeps a head that is whole, in place of the one before.
-    mutating func note(_ head: UnsafeRawBufferPointer, _ reading: Reading) {
-        bytes.removeAll(keepingCapacity: true)
-        self.reading = nil
-        guard head.count <= Self.limit else { return }
-        bytes.append(contentsOf: head)
-        self.reading = reading
+    /// Keeps a final head that is whole in place of the one before, unless it is too long.
+    func note(
+        _ head: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ response: HTTPResponse,
+        _ version: HTTP1Version, _ framing: ResponseBodyFraming
+    ) -> RecentHead? {
+        guard head.count <= Self.limit else { return nil }
+        let recent = RecentHead(head, to: method, response, version, framing)
+        latest.withLock { $0 = recent }
+        return recent
     }
 }

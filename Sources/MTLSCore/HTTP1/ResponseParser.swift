@@ -71,10 +71,13 @@ package struct ResponseParser: ~Copyable, Sendable {
     /// Interim responses may be many, but not for ever either.
     private var interimBytes = 0
     /// Servers repeat themselves.
-    private var recent = RecentHead()
+    private var recent: RecentHead?
+    private let heads: RecentHeads
 
-    package init(limits: Limits = Limits()) {
+    /// - Parameter heads: Shared by the connections to one server.
+    package init(limits: Limits = Limits(), heads: RecentHeads = RecentHeads()) {
         self.limits = limits
+        self.heads = heads
     }
 
     /// Awaits the response to a request of `method`.
@@ -117,9 +120,9 @@ package struct ResponseParser: ~Copyable, Sendable {
     private mutating func head(
         _ bytes: UnsafeRawBufferPointer, _ scanner: LineScanner
     ) throws(MTLSError) -> Step {
-        if let known = recent.head(at: bytes, to: method) {
+        if let known = knownHead(bytes) {
             state = .following(known.framing)
-            return Step(consumed: recent.count, event: .head(known.response, known.version, known.framing))
+            return Step(consumed: known.bytes.count, event: .head(known.response, known.version, known.framing))
         }
         try HeadReader.examineBeginning(bytes)
         guard let end = try endOfSection(bytes, scanner, { .head($0) }) else {
@@ -137,10 +140,16 @@ package struct ResponseParser: ~Copyable, Sendable {
         }
         let framing = try ResponseBodyFraming(response, to: method, version: version)
         state = .following(framing)
-        recent.note(
-            UnsafeRawBufferPointer(rebasing: bytes[..<end]),
-            RecentHead.Reading(method: method, response: response, version: version, framing: framing))
+        recent = heads.note(
+            UnsafeRawBufferPointer(rebasing: bytes[..<end]), to: method, response, version, framing)
         return Step(consumed: end, event: .head(response, version, framing))
+    }
+
+    private mutating func knownHead(_ bytes: UnsafeRawBufferPointer) -> RecentHead? {
+        if let recent, recent.begins(bytes, to: method) { return recent }
+        guard let shared = heads.head(at: bytes, to: method) else { return nil }
+        recent = shared
+        return shared
     }
 
     /// Where the section that ends with an empty line ends, if it has come.
