@@ -17,7 +17,9 @@ package enum Executable {
 
     /// The variables without which programs do not run, or are not measured.
     package static let inheritedEnvironment: [String: String] = {
-        let names = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE"]
+        let names = [
+            "PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "LLVM_PROFILE_FILE", "LSAN_OPTIONS", "TSAN_OPTIONS",
+        ]
         return names.reduce(into: [:]) { result, name in result[name] = getenv(name).map { String(cString: $0) } }
     }()
 }

@@ -10,31 +10,23 @@ final class RawServer: Sendable {
 
     /// - Parameter serve: Called for each connection, which closes when it returns.
     init(_ serve: @escaping @Sendable (RawPeer) async throws -> Void) async throws {
-        let bound = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .bind(host: "127.0.0.1", port: 0) { channel in
+            .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
-                }
-            }
-        channel = bound.channel
-        Task {
-            try? await withThrowingDiscardingTaskGroup { group in
-                try await bound.executeThenClose { clients in
-                    for try await client in clients {
-                        group.addTask {
-                            try? await client.executeThenClose { input, output in
-                                try await serve(RawPeer(input.makeAsyncIterator(), output, client.channel))
-                            }
+                    let client = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+                    Task {
+                        try? await client.executeThenClose { input, output in
+                            try await serve(RawPeer(input.makeAsyncIterator(), output, client.channel))
                         }
                     }
                 }
             }
-        }
+            .bind(host: "127.0.0.1", port: 0).get()
     }
 
-    /// Whoever was accepted is served to the end: a connection that is dropped between ends the process.
+    /// Each connection is served from its making: one dropped in a queue, when this goes, would end the process.
     deinit { channel.close(promise: nil) }
 
     var url: String { "http://127.0.0.1:\(channel.localAddress?.port ?? 0)" }
