@@ -64,13 +64,9 @@ final class BufferTransport: TLSTransport {
         outbound = buffer
     }
 
-    /// The handshake is over: its messages were long, and what an idle connection has kept of them would stay as long.
-    func handshakeIsOver() {
-        if outbound.readableBytes == 0 { outbound = ByteBuffer() }
-    }
-
-    /// Lets go of memory that only a long upload has use for.
-    func relax() {
-        if outbound.capacity > 1 << 16, outbound.readableBytes == 0 { outbound = ByteBuffer() }
+    /// Lets go of memory beyond `limit` that nothing is in: handshakes and long uploads need more than an idle connection
+    /// should keep.
+    func relax(above limit: Int) {
+        if outbound.capacity > limit, outbound.readableBytes == 0 { outbound = ByteBuffer() }
     }
 }

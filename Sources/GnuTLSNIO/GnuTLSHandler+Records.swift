@@ -29,7 +29,7 @@ extension GnuTLSHandler {
     /// Decrypts what has arrived and passes it on: as one read, unless it is long.
     func deliver() {
         guard let session, let context else { return }
-        transport?.relax()
+        transport?.relax(above: 1 << 16)
         var plaintext = context.channel.allocator.buffer(capacity: 0)
         var sawCloseNotify = false
         var isStepWanted = false

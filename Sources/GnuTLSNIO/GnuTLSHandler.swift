@@ -274,7 +274,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
         presented = nil
-        transport?.handshakeIsOver()
+        transport?.relax(above: 0)
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
         configuration.handshakeIsOver()

@@ -155,6 +155,8 @@ package final class TokenLane: @unchecked Sendable {  // safe: what is mutable i
     private func work(_ worker: Worker) {
         var signals = sigset_t()
         sigfillset(&signals)
+        // A fault is to end the process where it happens, and to be seen there.
+        for fault in [SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS] { sigdelset(&signals, fault) }
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         swift_mtls_name_thread("mtls-token")
         pthread_setspecific(Self.currentKey, Unmanaged.passUnretained(worker).toOpaque())

@@ -59,9 +59,14 @@ enum Main {
     }
 
     /// Ends the process without what libraries do `atexit`: other threads still run, and the kernel takes back all faster.
+    /// Sanitizers and coverage, which are of debug builds, do their last work then.
     private static func end(_ status: Int32) -> Never {
+        #if DEBUG
+        exit(status)
+        #else
         fflush(nil)
         _exit(status)
+        #endif
     }
 
     /// What ArgumentParser would answer less well: of `mtls --help` it would list the subcommands alone.
