@@ -9,6 +9,7 @@ extension GnuTLSHandler {
     /// Ends this side of the transport, without close_notify. A peer that wants no more of us has nothing left to read
     /// then, so that its last alert is not lost to a reset.
     package func endTransportOutput() {
+        flushTransport()
         context?.close(mode: .output, promise: nil)
     }
 }

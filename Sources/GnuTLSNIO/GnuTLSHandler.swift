@@ -206,6 +206,10 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
 
     /// - Returns: Whether to step again.
     private func take(_ step: TLSSession.Step) -> Bool {
+        if step == .done, summary == nil {
+            open()
+            return false
+        }
         flushTransport()
         switch step {
         case .needsInput:
@@ -214,7 +218,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         case .needsVerdict:
             return askForVerdict()
         case .done:
-            if summary == nil { open() } else { reopen() }
+            reopen()
             return false
         }
     }
@@ -274,7 +278,6 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
         presented = nil
-        transport?.relax(above: 0)
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
         configuration.handshakeIsOver()
@@ -282,6 +285,17 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))
         resume()
+        flushSoon()
+    }
+
+    /// What ends the handshake goes out together with what is written first, if whoever waited for the handshake writes
+    /// at once: a packet less for both sides.
+    private func flushSoon() {
+        loop.assumeIsolated().execute { [self] in
+            if case .onLane = state { return }
+            flushTransport()
+            transport?.relax(above: 0)
+        }
     }
 
     // MARK: Steps on a lane

@@ -30,7 +30,10 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
     private let placeLimit: Int
     private let sessionLimit: Int
     private let maximumAge: Duration
-    private var slots: [Place: Slot] = [:]
+    private typealias Slots = [Place: Slot]
+    private var slots = Slots()
+    /// No session expires before.
+    private var firstExpiry = Deadline.distantFuture
     private var lastUse = 0
     private var lastGeneration = 0
 
@@ -52,11 +55,10 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
     package mutating func enter(_ place: Place, _ stamp: Stamp, now: Deadline) -> Int {
         lastUse += 1
         dropExpired(now)
-        if var slot = slots.removeValue(forKey: place) {
-            slot.use = lastUse
-            if slot.stamp != stamp { renew(&slot, stamp) }
-            slots[place] = slot
-            return slot.generation
+        if let index = slots.index(forKey: place) {
+            slots.values[index].use = lastUse
+            if slots.values[index].stamp != stamp { renew(index, stamp) }
+            return slots.values[index].generation
         }
         lastGeneration += 1
         slots[place] = Slot(stamp: stamp, generation: lastGeneration, use: lastUse)
@@ -71,19 +73,18 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
     ///
     /// - Returns: The generation that its sessions belong to now; nil when they are not wanted.
     package mutating func adopt(_ place: Place, _ stamp: Stamp, from generation: Int) -> Int? {
-        guard var slot = slots[place] else { return nil }
-        if slot.stamp == stamp { return slot.generation }
-        guard slot.generation == generation else { return nil }
-        renew(&slot, stamp)
-        slots[place] = slot
-        return slot.generation
+        guard let index = slots.index(forKey: place) else { return nil }
+        if slots.values[index].stamp == stamp { return slots.values[index].generation }
+        guard slots.values[index].generation == generation else { return nil }
+        renew(index, stamp)
+        return slots.values[index].generation
     }
 
     /// Takes the newest session out; a reusable one stays.
     package mutating func take(_ place: Place, _ generation: Int, now: Deadline) -> Entry? {
-        guard slots[place]?.generation == generation else { return nil }
-        while let entry = slots[place]?.entries.last {
-            if entry.expiry <= now || !entry.isReusable { slots[place]?.entries.removeLast() }
+        guard let index = index(of: place, generation) else { return nil }
+        while let entry = slots.values[index].entries.last {
+            if entry.expiry <= now || !entry.isReusable { slots.values[index].entries.removeLast() }
             if entry.expiry > now { return entry }
         }
         return nil
@@ -98,43 +99,51 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         _ session: Session, _ place: Place, _ generation: Int, lifetime: Duration?, isReusable: Bool, now: Deadline
     ) -> Bool {
         let lifetime = min(lifetime ?? maximumAge, maximumAge)
-        guard lifetime > .zero, slots[place]?.generation == generation else { return false }
+        guard lifetime > .zero, let index = index(of: place, generation) else { return false }
         // A newer one that is reusable takes the place of all.
-        if isReusable { slots[place]?.entries.removeAll() }
-        slots[place]?.entries.append(Entry(session: session, isReusable: isReusable, expiry: now + lifetime))
-        if let count = slots[place]?.entries.count, count > sessionLimit { slots[place]?.entries.removeFirst() }
+        if isReusable { slots.values[index].entries.removeAll(keepingCapacity: true) }
+        let expiry = now + lifetime
+        slots.values[index].entries.append(Entry(session: session, isReusable: isReusable, expiry: expiry))
+        if slots.values[index].entries.count > sessionLimit { slots.values[index].entries.removeFirst() }
+        firstExpiry = min(firstExpiry, expiry)
         return true
     }
 
     /// Puts back what was taken and not used.
     package mutating func putBack(_ entry: Entry, _ place: Place, _ generation: Int) {
-        guard !entry.isReusable, slots[place]?.generation == generation else { return }
-        slots[place]?.entries.append(entry)
+        guard !entry.isReusable, let index = index(of: place, generation) else { return }
+        slots.values[index].entries.append(entry)
+        firstExpiry = min(firstExpiry, entry.expiry)
     }
 
     /// Wipes the sessions of a place and ends its generation: they were refused, by the server or by ourselves.
     package mutating func wipe(_ place: Place, _ generation: Int) {
-        guard var slot = slots[place], slot.generation == generation else { return }
-        renew(&slot, slot.stamp)
-        slots[place] = slot
+        if let index = index(of: place, generation) { renew(index, slots.values[index].stamp) }
     }
 
     /// Takes the sessions out that meet `condition`.
     package mutating func remove(_ place: Place, _ generation: Int, where condition: (Session) -> Bool) {
-        guard slots[place]?.generation == generation else { return }
-        slots[place]?.entries.removeAll { condition($0.session) }
+        if let index = index(of: place, generation) { slots.values[index].entries.removeAll { condition($0.session) } }
     }
 
-    private mutating func renew(_ slot: inout Slot, _ stamp: Stamp) {
+    /// Where the place is, as long as its generation lasts.
+    private func index(of place: Place, _ generation: Int) -> Slots.Index? {
+        slots.index(forKey: place).flatMap { slots.values[$0].generation == generation ? $0 : nil }
+    }
+
+    private mutating func renew(_ index: Slots.Index, _ stamp: Stamp) {
         lastGeneration += 1
-        slot.stamp = stamp
-        slot.generation = lastGeneration
-        slot.entries = []
+        slots.values[index].stamp = stamp
+        slots.values[index].generation = lastGeneration
+        slots.values[index].entries = []
     }
 
     private mutating func dropExpired(_ now: Deadline) {
-        for (place, slot) in slots where slot.entries.contains(where: { $0.expiry <= now }) {
-            slots[place]?.entries.removeAll { $0.expiry <= now }
+        guard firstExpiry <= now else { return }
+        firstExpiry = .distantFuture
+        for index in slots.values.indices {
+            slots.values[index].entries.removeAll { $0.expiry <= now }
+            for entry in slots.values[index].entries { firstExpiry = min(firstExpiry, entry.expiry) }
         }
     }
 }

@@ -20,6 +20,32 @@ struct WritingTests {
         #expect(pair.server.recorder.events.suffix(2) == [.read("0123456789"), .readComplete])
     }
 
+    @Test(arguments: TLSVersion.allCases)
+    func whatIsWrittenAsSoonAsTheHandshakeIsOverGoesOutWithItsEnd(_ version: TLSVersion) throws {
+        let pair = try BackToBack(Setup(version: version))
+        // The one that ends the handshake is the client in TLS 1.3, in a full handshake of TLS 1.2 the server.
+        let end = version == .v1_3 ? pair.client : pair.server
+        var before = 0
+        end.recorder.onHandshake = { context in
+            before = end.below.writes
+            context.writeAndFlush(NIOAny(ByteBuffer(string: "at once")), promise: nil)
+        }
+        pair.interact()
+        #expect(end.below.writes == before + 1)
+        #expect((version == .v1_3 ? pair.server : pair.client).recorder.text == "at once")
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func theHandshakesEndGoesOutAloneWhenNothingIsWritten(_ version: TLSVersion) throws {
+        let pair = try BackToBack(Setup(version: version))
+        let end = version == .v1_3 ? pair.client : pair.server
+        var before = 0
+        end.recorder.onHandshake = { _ in before = end.below.writes }
+        pair.interact()
+        #expect(end.below.writes == before + 1)
+        #expect(pair.client.summary != nil && pair.server.summary != nil)
+    }
+
     @Test func whatIsNotFlushedStays() throws {
         let pair = try BackToBack.connected()
         let first = pair.client.channel.writeAndFlush(ByteBuffer(string: "a"))

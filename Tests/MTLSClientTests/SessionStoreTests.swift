@@ -13,8 +13,7 @@ import Testing
 
     private let store = SessionStore(.on())
     private let candidates: [ClientIdentity]
-    private let place = SessionStore.Place(
-        endpoint: Endpoint("localhost", 443), name: "localhost", settings: TLSSettings())
+    private let place = SessionStore.Place(endpoint: Endpoint("localhost", 443), isLimited: false)
 
     init() async throws {
         candidates = try await World().identity("alice").candidates(for: Endpoint("localhost", 443))

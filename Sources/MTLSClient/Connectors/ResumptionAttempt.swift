@@ -26,22 +26,23 @@ final class ResumptionAttempt: Sendable {
 
     let id: Int
     let place: SessionStore.Place
-    let group: SessionStore.Group
+    /// Those that it waits for, and that wait for it; nil when nobody does.
+    let group: SessionStore.Group?
     private let candidates: [ClientIdentity]
     private let store: SessionStore
     private let loop: any EventLoop
     private let state = Mutex(State())
 
     init(
-        _ store: SessionStore, id: Int, place: SessionStore.Place, candidates: [ClientIdentity], loop: any EventLoop
+        _ store: SessionStore, id: Int, place: SessionStore.Place, candidates: [ClientIdentity],
+        group: SessionStore.Group?, loop: any EventLoop
     ) {
         self.store = store
         self.id = id
         self.place = place
         self.candidates = candidates
+        self.group = group
         self.loop = loop
-        let stamp = SessionStore.Stamp(candidates, outlivingToken: store.policy.outlivesToken)
-        group = SessionStore.Group(place: place, identities: stamp.identities)
     }
 
     /// As of this moment.
@@ -150,7 +151,7 @@ final class ResumptionAttempt: Sendable {
         }
         tell { [place, id, group] state, _ in
             state.cache.wipe(place, generation)
-            state.groups[group]?.hasNoSession(id)
+            if let group { state.groups[group]?.hasNoSession(id) }
         }
         renew()
     }
@@ -199,7 +200,9 @@ final class ResumptionAttempt: Sendable {
         tell { [place, id, group] state, action in
             let isKept = state.cache.put(
                 session, place, generation, lifetime: session.lifetime, isReusable: session.isReusable, now: .now)
-            if isKept, let freed = state.groups[group]?.given(id, isReusable: session.isReusable) { action = freed }
+            if isKept, let group, let freed = state.groups[group]?.given(id, isReusable: session.isReusable) {
+                action = freed
+            }
         }
     }
 
@@ -231,7 +234,8 @@ final class ResumptionAttempt: Sendable {
     }
 
     private func coalesce(_ event: (inout HandshakeCoalescing, Int) -> HandshakeCoalescing.Action) {
-        tell { [group, id] state, action in
+        guard let group else { return }
+        tell { [id] state, action in
             guard var machine = state.groups.removeValue(forKey: group) else { return }
             action = event(&machine, id)
             state.groups[group] = machine

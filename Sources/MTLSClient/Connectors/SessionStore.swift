@@ -7,33 +7,12 @@ import Synchronization
 /// The sessions of one connector, and the attempts that wait for some. It performs what ``ResumptionCache`` and
 /// ``HandshakeCoalescing`` decide.
 final class SessionStore: Sendable {
-    /// All that a session belongs to but for the identities. Trust and identity source are the connector's.
-    ///
-    /// It is looked up many times in the course of one connection: the hash is made once.
-    final class Place: Hashable, Sendable {
+    /// All that a session belongs to but for the identities. Trust, identity source and settings are the connector's, and
+    /// the server's name follows from the endpoint.
+    struct Place: Hashable, Sendable {
         let endpoint: Endpoint
-        let name: String
-        let settings: TLSSettings
-        private let hash: Int
-
-        init(endpoint: Endpoint, name: String, settings: TLSSettings) {
-            self.endpoint = endpoint
-            self.name = name
-            self.settings = settings
-            var hasher = Hasher()
-            hasher.combine(endpoint)
-            hasher.combine(name)
-            hasher.combine(settings)
-            hash = hasher.finalize()
-        }
-
-        static func == (left: Place, right: Place) -> Bool {
-            if left === right { return true }
-            return left.hash == right.hash && left.endpoint == right.endpoint && left.name == right.name
-                && left.settings == right.settings
-        }
-
-        func hash(into hasher: inout Hasher) { hasher.combine(hash) }
+        /// Whether TLS 1.3 is left out for the sake of the identities' keys.
+        let isLimited: Bool
     }
 
     /// The identities that may be shown, and the epochs of their keys.
@@ -72,11 +51,11 @@ final class SessionStore: Sendable {
         var cache: Cache
         var groups: [Group: HandshakeCoalescing] = [:]
         var waiting: [Int: ResumptionAttempt] = [:]
-        var lastID = 0
     }
 
     let policy: ResumptionPolicy
     private let state: Mutex<State>
+    private let lastID = Atomic(0)
 
     init(_ policy: ResumptionPolicy) {
         self.policy = policy
@@ -89,18 +68,18 @@ final class SessionStore: Sendable {
     func begin(
         at place: Place, _ candidates: [ClientIdentity], loop: any EventLoop
     ) async throws -> ResumptionAttempt {
-        let attempt = state.withLock { state in
-            state.lastID += 1
-            return ResumptionAttempt(self, id: state.lastID, place: place, candidates: candidates, loop: loop)
-        }
+        let stamp = Stamp(candidates, outlivingToken: policy.outlivesToken)
+        let isCoalescing = policy.isOn && policy.isCoalescing && candidates.contains { $0.certifiedKey.lane != nil }
+        let attempt = ResumptionAttempt(
+            self, id: lastID.add(1, ordering: .relaxed).newValue, place: place, candidates: candidates,
+            group: isCoalescing ? Group(place: place, identities: stamp.identities) : nil, loop: loop)
         guard policy.isOn else { return attempt }
-        let isCoalescing = policy.isCoalescing && candidates.contains { $0.certifiedKey.lane != nil }
-        let waits = change(isCoalescing ? attempt.group : nil, loop) { state, action in
-            let (generation, entry) = state.enter(attempt)
+        let waits = change(attempt.group, loop) { state, action in
+            let (generation, entry) = state.enter(attempt, stamp)
             attempt.start(generation, entry)
-            guard isCoalescing else { return false }
-            var group = state.groups[attempt.group] ?? HandshakeCoalescing()
-            defer { state.groups[attempt.group] = group }
+            guard let name = attempt.group else { return false }
+            var group = state.groups[name] ?? HandshakeCoalescing()
+            defer { state.groups[name] = group }
             guard entry == nil else {
                 group.resumes(attempt.id)
                 return false
@@ -146,19 +125,22 @@ extension SessionStore.State {
         let result: Result<Void, any Error>
     }
 
-    mutating func enter(_ attempt: ResumptionAttempt) -> (Int, SessionStore.Cache.Entry?) {
-        let generation = cache.enter(attempt.place, attempt.stamp, now: .now)
-        return (generation, cache.take(attempt.place, generation, now: .now))
+    mutating func enter(
+        _ attempt: ResumptionAttempt, _ stamp: SessionStore.Stamp
+    ) -> (Int, SessionStore.Cache.Entry?) {
+        let now = Deadline.now
+        let generation = cache.enter(attempt.place, stamp, now: now)
+        return (generation, cache.take(attempt.place, generation, now: now))
     }
 
     /// Whose turn it is, with what there is for him.
     mutating func turns(_ action: HandshakeCoalescing.Action) -> [Turn] {
         var turns: [Turn] = []
         for id in action.resume + action.proceed {
-            guard let attempt = waiting.removeValue(forKey: id) else { continue }
-            let (generation, entry) = enter(attempt)
+            guard let attempt = waiting.removeValue(forKey: id), let group = attempt.group else { continue }
+            let (generation, entry) = enter(attempt, attempt.stamp)
             attempt.start(generation, entry)
-            if entry == nil { groups[attempt.group]?.hasNoSession(id) } else { groups[attempt.group]?.resumes(id) }
+            if entry == nil { groups[group]?.hasNoSession(id) } else { groups[group]?.resumes(id) }
             turns.append(Turn(attempt: attempt, result: .success(())))
         }
         if let fail = action.fail {

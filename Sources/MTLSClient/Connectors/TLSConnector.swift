@@ -91,14 +91,14 @@ public struct TLSConnector: Connector {
                 "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
             )
         }
-        let limited = try settings.limited(to: candidates)
-        let tls = try shared.context(for: limited, at: endpoint)
+        let isLimited = try settings.isLimited(by: candidates)
+        let tls = try shared.context(for: settings, isLimited: isLimited, at: endpoint)
         try await shared.evaluator.prepare()
         shared.warn(context.logger)
         let judging = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
         defer { judging.cancel() }
         let judge: Judge = { judging.answer($0, later: $1) }
-        let place = SessionStore.Place(endpoint: endpoint, name: name, settings: limited)
+        let place = SessionStore.Place(endpoint: endpoint, isLimited: isLimited)
         let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
         let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
         return try await attempt.run(judge: judge, known: tls.certificates, loop: context.eventLoop) { attempt in
@@ -176,7 +176,7 @@ public struct TLSConnector: Connector {
         private let groups = Mutex<[Endpoint: String]>([:])
 
         private struct Offer: Hashable {
-            let settings: TLSSettings
+            let isLimited: Bool
             let group: String?
         }
 
@@ -191,10 +191,15 @@ public struct TLSConnector: Connector {
             logger.warning("servers are not authenticated: anybody may answer (Trust.dangerouslyTrustAnything)")
         }
 
-        func context(for settings: TLSSettings, at endpoint: Endpoint) throws(MTLSError) -> TLSContext {
-            let offer = Offer(settings: settings, group: groups.withLock { $0.isEmpty ? nil : $0[endpoint] })
+        /// - Parameter isLimited: Whether TLS 1.3 is left out.
+        func context(
+            for settings: TLSSettings, isLimited: Bool, at endpoint: Endpoint
+        ) throws(MTLSError) -> TLSContext {
+            let offer = Offer(isLimited: isLimited, group: groups.withLock { $0.isEmpty ? nil : $0[endpoint] })
             return try contexts.withLock { (contexts) throws(MTLSError) in
                 if let context = contexts[offer] { return context }
+                var settings = settings
+                if isLimited { settings.maximumVersion = .v1_2 }
                 let context = try Self.make(settings, group: offer.group)
                 contexts[offer] = context
                 return context
@@ -238,8 +243,8 @@ public struct TLSConnector: Connector {
 extension TLSSettings {
     /// TLS 1.3 is not offered when none of the identities could sign in it (RSA keys need RSASSA-PSS there): the server
     /// would get an empty certificate.
-    fileprivate func limited(to candidates: [ClientIdentity]) throws(MTLSError) -> TLSSettings {
-        guard let first = candidates.first, !candidates.contains(where: \.signsInTLS13) else { return self }
+    fileprivate func isLimited(by candidates: [ClientIdentity]) throws(MTLSError) -> Bool {
+        guard let first = candidates.first, !candidates.contains(where: \.signsInTLS13) else { return false }
         let canSign = candidates.contains { $0.certifiedKey.publicKey.schemes.contains(where: $0.supports) }
         guard canSign, minimumVersion == .v1_2 else {
             throw MTLSError(
@@ -249,8 +254,6 @@ extension TLSSettings {
                     : "the key of \(first) cannot sign: its token lacks the mechanism for keys of its kind",
                 advice: canSign ? "allow TLS 1.2, or use an ECDSA key" : "use a key of another kind")
         }
-        var limited = self
-        limited.maximumVersion = .v1_2
-        return limited
+        return true
     }
 }

@@ -32,7 +32,7 @@ package struct HappyEyeballs: Sendable {
     ///   - addresses: The preferred one first (RFC 6724). One that is listed twice is tried once.
     ///   - delay: Between the beginnings of two attempts.
     package init(_ addresses: [IPAddress], delay: Duration = recommendedDelay) {
-        waiting = Self.interleaved(addresses)[...]
+        waiting = addresses.count > 1 ? Self.interleaved(addresses)[...] : addresses[...]
         self.delay = delay
     }
 

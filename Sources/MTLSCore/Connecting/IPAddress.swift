@@ -7,7 +7,8 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     /// a zone (`%eth0`) included.
     public init?(_ text: some StringProtocol) {
         let text = Substring(text)
-        if let address = IPv6Address(text) {
+        if text.utf8.contains(UInt8(ascii: ":")) {
+            guard let address = IPv6Address(text) else { return nil }
             bytes = address.groups.flatMap { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] }
             return
         }

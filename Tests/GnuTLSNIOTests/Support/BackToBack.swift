@@ -30,8 +30,9 @@ final class End {
         channel.embeddedEventLoop.run()
     }
 
-    /// All ciphertext that was flushed.
+    /// All ciphertext that was flushed by the end of this turn of the loop.
     func take() -> ByteBuffer? {
+        channel.embeddedEventLoop.run()
         var all: ByteBuffer?
         while var next = (try? channel.readOutbound(as: ByteBuffer.self)) ?? nil {
             if all == nil { all = next } else { all?.writeBuffer(&next) }
