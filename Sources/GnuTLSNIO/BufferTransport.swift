@@ -49,9 +49,11 @@ final class BufferTransport: TLSTransport {
         outbound.writeBytes(bytes)
     }
 
+    var hasOutput: Bool { outbound.readableBytes > 0 }
+
     /// Takes what is to be written. It is taken before it is passed on: whoever hears of a write may write.
     func takeOutbound() -> ByteBuffer? {
-        guard outbound.readableBytes > 0 else { return nil }
+        guard hasOutput else { return nil }
         defer { outbound = ByteBuffer() }
         return outbound
     }

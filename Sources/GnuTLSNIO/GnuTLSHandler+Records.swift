@@ -21,7 +21,9 @@ extension GnuTLSHandler {
     package func read(context: ChannelHandlerContext) {
         readIsWanted = true
         switch state {
-        case .stepping, .open, .idle: context.read()
+        case .stepping, .open, .idle:
+            readWasPassedOn = true
+            context.read()
         case .judging, .onLane, .closed: break
         }
     }
@@ -30,7 +32,8 @@ extension GnuTLSHandler {
     func deliver() {
         guard let session, let context else { return }
         transport?.relax(above: 1 << 16)
-        var plaintext = context.channel.allocator.buffer(capacity: 0)
+        readWasPassedOn = false
+        var plaintext = ByteBuffer()
         var sawCloseNotify = false
         var isStepWanted = false
         func pass() {
@@ -38,7 +41,7 @@ extension GnuTLSHandler {
             readIsWanted = false
             noteArrival()
             context.fireChannelRead(wrapInboundOut(plaintext))
-            plaintext = context.channel.allocator.buffer(capacity: 0)
+            plaintext = ByteBuffer()
         }
         reading: while case .open = state, session.hasInput {
             do {
@@ -62,7 +65,7 @@ extension GnuTLSHandler {
         }
         reportSessions()
         // Reading may have answered something: a wish to renegotiate is declined.
-        flushTransport()
+        if transport?.hasOutput == true { flushTransport() }
         // Whoever gets this may write, and must not: the session has another exchange to make.
         if isStepWanted { state = .stepping }
         pass()
@@ -73,7 +76,7 @@ extension GnuTLSHandler {
             context.fireUserInboundEventTriggered(TLSUserEvent.shutdownCompleted)
             return close(context: context, mode: .all, promise: nil)
         }
-        if readIsWanted { context.read() }
+        if readIsWanted, !readWasPassedOn { context.read() }
     }
 
     /// Passes on the sessions that came in what was decrypted.

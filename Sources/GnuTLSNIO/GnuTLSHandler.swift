@@ -84,6 +84,8 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     var hasReceived = false
     /// Whether somebody behind this handler waits for plaintext.
     var readIsWanted = false
+    /// Whether it said so in the course of the present delivery, and a read was asked for at once.
+    var readWasPassedOn = false
 
     /// - Parameter completion: Told what came of the handshake.
     package init(configuration: HandshakeConfiguration, completion: EventLoopPromise<HandshakeSummary>) {

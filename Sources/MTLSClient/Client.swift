@@ -116,6 +116,19 @@ public final class Client: Sendable {
         _ request: HTTPRequest, body: RequestBody = .none, timeouts: Timeouts? = nil,
         informational: (@Sendable (HTTPResponse) -> Void)? = nil
     ) async throws -> Response {
+        if chain.isEmpty, let job = try jobAtOnce(request, body, timeouts, informational) {
+            return try await run(job)
+        }
+        return try await executeAtLength(request, body, timeouts, informational)
+    }
+
+    /// Apart, and out of line as the other parts that most requests have no use for: the caller's task would have to make
+    /// room for what they hold while they wait, a kilobyte or two for each request in progress.
+    @inline(never)
+    nonisolated(nonsending) private func executeAtLength(
+        _ request: HTTPRequest, _ body: RequestBody, _ timeouts: Timeouts?,
+        _ informational: (@Sendable (HTTPResponse) -> Void)?
+    ) async throws -> Response {
         guard chain.isEmpty else {
             return try await chain.run(
                 OutgoingRequest(
@@ -130,6 +143,9 @@ public final class Client: Sendable {
         _ request: HTTPRequest, body: RequestBody, timeouts: Timeouts,
         informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool = false
     ) async throws -> Response {
+        if let job = try jobAtOnce(request, body, timeouts, informational, isRepetition: isRepetition) {
+            return try await run(job)
+        }
         let ready: PreparedBody
         if let body = body.preparedAtOnce { ready = body } else { ready = try await body.prepared() }
         guard isTraced(by: settings.tracer) else {
@@ -140,6 +156,17 @@ public final class Client: Sendable {
             let job = try job(request, body: ready, timeouts: timeouts, informational, isRepetition: isRepetition)
             return (try await run(job), job.wasRetried)
         }
+    }
+
+    /// The job, where nothing is to be awaited before; otherwise nil.
+    @inline(never)
+    private func jobAtOnce(
+        _ request: HTTPRequest, _ body: RequestBody, _ timeouts: Timeouts?,
+        _ informational: (@Sendable (HTTPResponse) -> Void)?, isRepetition: Bool = false
+    ) throws(MTLSError) -> RequestJob? {
+        guard let ready = body.preparedAtOnce, !isTraced(by: settings.tracer) else { return nil }
+        return try job(
+            request, body: ready, timeouts: limits(timeouts), informational, isRepetition: isRepetition)
     }
 
     private func job(

@@ -17,8 +17,8 @@ final class RawServer: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let client = try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
                     Task {
-                        try? await client.executeThenClose { input, output in
-                            try await serve(RawPeer(input.makeAsyncIterator(), output, client.channel))
+                        try? await client.executeThenClose { input, _ in
+                            try await serve(RawPeer(input.makeAsyncIterator(), client.channel))
                         }
                     }
                 }
@@ -35,16 +35,11 @@ final class RawServer: Sendable {
 /// One connection of a ``RawServer``. Used by one task.
 final class RawPeer {
     nonisolated(unsafe) private var input: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator  // safe: one task
-    private let output: NIOAsyncChannelOutboundWriter<ByteBuffer>
     private let channel: any Channel
     private var held = ""
 
-    init(
-        _ input: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator,
-        _ output: NIOAsyncChannelOutboundWriter<ByteBuffer>, _ channel: any Channel
-    ) {
+    init(_ input: NIOAsyncChannelInboundStream<ByteBuffer>.AsyncIterator, _ channel: any Channel) {
         self.input = input
-        self.output = output
         self.channel = channel
     }
 
@@ -70,9 +65,10 @@ final class RawPeer {
         return count
     }
 
-    func send(_ text: String) async throws { try await output.write(ByteBuffer(string: text)) }
+    func send(_ text: String) async throws { try await send([UInt8](text.utf8)) }
 
-    func send(_ bytes: [UInt8]) async throws { try await output.write(ByteBuffer(bytes: bytes)) }
+    /// Returns when the kernel has it all: what is on its way through the channel is lost when that is closed.
+    func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
 
     func reset() async throws {
         try await (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()

@@ -66,9 +66,14 @@ import Testing
         print(String(decoding: result.standardOutputContent, as: UTF8.self))
     }
 
+    /// Each connection signs: nobody waits for the session of another.
+    private func client(_ world: TokenWorld) throws -> Client {
+        try world.client(tls: TLSSettings(resumption: .off))
+    }
+
     /// Each thread that signs has memory of its own, and how many there are at once is a matter of chance.
     private func startAllThreads(_ world: TokenWorld) async throws {
-        let client = try world.client()
+        let client = try client(world)
         let arrivals = world.counting.block("C_Sign")
         async let outcomes = world.outcomes(of: ClientSettings().connectionLimit, with: client)
         var waiting = 0
@@ -84,7 +89,7 @@ import Testing
     /// The server closes each connection after its answer.
     private func shakeHands(_ count: Int, _ world: TokenWorld) async throws {
         let descriptors = Footprint.openDescriptors
-        let client = try world.client()
+        let client = try client(world)
         for _ in 0..<count / 100 {
             for case .failure(let error) in await world.outcomes(of: 100, with: client) { throw error }
             world.server.forget()

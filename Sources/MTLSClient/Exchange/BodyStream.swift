@@ -16,8 +16,8 @@ final class BodyBuffer {
     /// Asked for more, while the exchange lasts.
     weak var exchange: HTTP1ExchangeHandler?
     private var held = ByteBuffer()
-    /// What is behind that: long pieces are not joined, for that would copy them.
-    private var later = CircularBuffer<ByteBuffer>(initialCapacity: 1)
+    /// What is behind that, never much: long pieces are not joined, for that would copy them.
+    private var later: [ByteBuffer] = []
     private var outcome: Result<Void, MTLSError>?
     private var reader: CheckedContinuation<BodyPiece, any Error>?
     /// What came behind the body.
@@ -31,7 +31,7 @@ final class BodyBuffer {
         } else if later.isEmpty, held.readableBytes + bytes.readableBytes <= Self.longestJoined {
             held.writeImmutableBuffer(bytes)
         } else if let last = later.last, last.readableBytes + bytes.readableBytes <= Self.longestJoined {
-            later[later.index(before: later.endIndex)].writeImmutableBuffer(bytes)
+            later[later.count - 1].writeImmutableBuffer(bytes)
         } else {
             later.append(bytes)
         }
@@ -51,7 +51,7 @@ final class BodyBuffer {
         if held.readableBytes > 0 {
             self.reader = nil
             let bytes = held
-            held = later.popFirst() ?? ByteBuffer()
+            held = later.isEmpty ? ByteBuffer() : later.removeFirst()
             reader.resume(returning: .bytes(bytes))
         } else if let outcome {
             self.reader = nil
@@ -62,7 +62,8 @@ final class BodyBuffer {
     /// The whole body, if nothing of it is outstanding.
     func takeWhole() -> ByteBuffer? {
         guard case .success = outcome else { return nil }
-        while var next = later.popFirst() { held.writeBuffer(&next) }
+        for next in later { held.writeImmutableBuffer(next) }
+        later = []
         return held
     }
 

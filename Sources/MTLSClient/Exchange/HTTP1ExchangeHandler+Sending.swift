@@ -43,7 +43,8 @@ extension HTTP1ExchangeHandler {
         outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
         var inline: ByteBuffer?
         if case .bytes(let body) = job.body, !awaitsConsent, body.readableBytes <= Self.inlineLimit { inline = body }
-        var buffer = context.channel.allocator.buffer(capacity: 512 + (inline?.readableBytes ?? 0))
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(512 + (inline?.readableBytes ?? 0))
         RequestEncoder.write(job.head, into: &buffer)
         if let inline {
             buffer.writeImmutableBuffer(inline)
