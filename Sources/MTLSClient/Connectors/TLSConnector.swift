@@ -77,6 +77,21 @@ public struct TLSConnector: Connector {
     ///
     /// - Throws: ``MTLSError``, also in place of what the identity source or the inner connector threw.
     public func connect(to endpoint: Endpoint, context: ConnectContext) async throws -> Connection {
+        let handshake = try await handshake(with: endpoint, context)
+        defer { handshake.judging.cancel() }
+        let attempt = try await shared.sessions.begin(
+            at: handshake.place, handshake.candidates, loop: context.eventLoop)
+        return try await attempt.run(
+            judge: handshake.judge, known: handshake.tls.certificates, loop: context.eventLoop
+        ) { attempt in
+            try await connect(handshake, attempt)
+        }
+    }
+
+    typealias Judge =
+        @Sendable (PresentedChain, @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<Void, any Error>?
+
+    private func handshake(with endpoint: Endpoint, _ context: ConnectContext) async throws -> Handshake {
         let name = settings.serverName ?? endpoint.host
         guard let expected = ServerName(name) else {
             throw MTLSError(
@@ -85,42 +100,47 @@ public struct TLSConnector: Connector {
         }
         let identity = journal.identity(logger: context.logger)
         let candidates = try await identity?.candidates(for: endpoint, reachedBy: context.reachedBy) ?? []
-        for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
-        if let keyLog = settings.keyLog, keyLog.takeWarning() {
-            context.logger.warning(
-                "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
-            )
-        }
-        let isLimited = try settings.isLimited(by: candidates)
-        let tls = try shared.context(for: settings, isLimited: isLimited, at: endpoint)
         try await shared.evaluator.prepare()
-        shared.warn(context.logger)
-        let judging = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
-        defer { judging.cancel() }
-        let judge: Judge = { judging.answer($0, later: $1) }
-        let place = SessionStore.Place(endpoint: endpoint, isLimited: isLimited)
-        let attempt = try await shared.sessions.begin(at: place, candidates, loop: context.eventLoop)
-        let handshake = Handshake(endpoint: endpoint, name: name, candidates: candidates, tls: tls, judge: judge)
-        return try await attempt.run(judge: judge, known: tls.certificates, loop: context.eventLoop) { attempt in
-            try await connect(to: endpoint, context, handshake, attempt)
-        }
+        return try Handshake(self, endpoint, context, expected, candidates)
     }
 
-    typealias Judge =
-        @Sendable (PresentedChain, @escaping @Sendable (Result<Void, any Error>) -> Void) -> Result<Void, any Error>?
-
-    private struct Handshake: Sendable {
+    /// What is known before there is a connection. An object, for it would make the task's frames long.
+    private final class Handshake: Sendable {
         let endpoint: Endpoint
+        let context: ConnectContext
         let name: String
         let candidates: [ClientIdentity]
+        let place: SessionStore.Place
         let tls: TLSContext
-        let judge: Judge
+        let judging: HandshakeJudge
 
-        func configuration(_ timeouts: Timeouts, _ attempt: ResumptionAttempt) -> HandshakeConfiguration {
-            let peer = endpoint.description
-            var configuration = HandshakeConfiguration(context: tls, peerName: peer) { [judge] chain, later in
+        init(
+            _ connector: TLSConnector, _ endpoint: Endpoint, _ context: ConnectContext, _ expected: ServerName,
+            _ candidates: [ClientIdentity]
+        ) throws(MTLSError) {
+            let (settings, shared) = (connector.settings, connector.shared)
+            for warning in candidates.flatMap({ $0.takeWarnings() }) { context.logger.warning("\(warning)") }
+            if let keyLog = settings.keyLog, keyLog.takeWarning() {
+                context.logger.warning(
+                    "the secrets of TLS connections are given to \(keyLog.destination): whoever has them can read everything"
+                )
+            }
+            shared.warn(context.logger)
+            let isLimited = try settings.isLimited(by: candidates)
+            (self.endpoint, self.context, self.candidates) = (endpoint, context, candidates)
+            name = settings.serverName ?? endpoint.host
+            place = SessionStore.Place(endpoint: endpoint, isLimited: isLimited)
+            tls = try shared.context(for: settings, isLimited: isLimited, at: endpoint)
+            judging = HandshakeJudge(shared.evaluator, expected: expected, name: name, endpoint: endpoint)
+        }
+
+        var judge: Judge { { [judging] in judging.answer($0, later: $1) } }
+
+        func configuration(_ attempt: ResumptionAttempt) -> HandshakeConfiguration {
+            let (peer, timeouts) = (endpoint.description, context.timeouts)
+            var configuration = HandshakeConfiguration(context: tls, peerName: peer) { [judging] chain, later in
                 attempt.makesFullHandshake()
-                return judge(chain, later)
+                return judging.answer(chain, later: later)
             }
             configuration.serverName = name
             configuration.authenticatesLater = !candidates.isEmpty && tls.options.applicationProtocols != ["h2"]
@@ -134,36 +154,42 @@ public struct TLSConnector: Connector {
             configuration.observe = { attempt.observe($0) }
             return configuration
         }
-    }
 
-    private func connect(
-        to endpoint: Endpoint, _ context: ConnectContext, _ handshake: Handshake, _ attempt: ResumptionAttempt
-    ) async throws -> Connection {
-        let channel = try await inner.connect(to: endpoint, context: context).channel
-        let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
-        let timeouts = context.timeouts
-        return try await withTaskCancellationHandler {
-            let begin: @Sendable () -> Void = {
-                let handler = GnuTLSHandler(
-                    configuration: handshake.configuration(timeouts, attempt), completion: completion)
-                do {
-                    try channel.pipeline.syncOperations.addHandler(handler)
-                } catch {
-                    completion.fail(error)
-                }
+        func begin(
+            on channel: any Channel, _ attempt: ResumptionAttempt, _ completion: EventLoopPromise<HandshakeSummary>
+        ) {
+            let handler = GnuTLSHandler(configuration: configuration(attempt), completion: completion)
+            do {
+                try channel.pipeline.syncOperations.addHandler(handler)
+            } catch {
+                completion.fail(error)
             }
-            if channel.eventLoop.inEventLoop { begin() } else { try await channel.eventLoop.submit(begin).get() }
-            let summary = try await completion.futureResult.get()
-            shared.note(summary, of: endpoint)
-            channel.closeFuture.whenComplete { _ in attempt.ended() }
-            let candidates = handshake.candidates
+        }
+
+        func connection(over channel: any Channel, _ summary: HandshakeSummary) -> Connection {
             let shown = candidates.filter { $0.chain.first == summary.clientCertificate }
             return Connection(
-                channel: channel, security: .authenticated(name: handshake.name), handshake: summary,
+                channel: channel, security: .authenticated(name: name), handshake: summary,
                 identities: shown.isEmpty ? candidates : shown)
+        }
+    }
+
+    private func connect(_ handshake: Handshake, _ attempt: ResumptionAttempt) async throws -> Connection {
+        let channel = try await channel(for: handshake)
+        let completion = channel.eventLoop.makePromise(of: HandshakeSummary.self)
+        return try await withTaskCancellationHandler {
+            channel.eventLoop.hereOrLater { handshake.begin(on: channel, attempt, completion) }
+            let summary = try await completion.futureResult.get()
+            shared.note(summary, of: handshake.endpoint)
+            channel.closeFuture.whenComplete { _ in attempt.ended() }
+            return handshake.connection(over: channel, summary)
         } onCancel: {
             channel.close(promise: nil)
         }
+    }
+
+    private func channel(for handshake: Handshake) async throws -> any Channel {
+        try await inner.connect(to: handshake.endpoint, context: handshake.context).channel
     }
 
     /// What the connections of one connector share.

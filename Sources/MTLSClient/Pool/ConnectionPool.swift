@@ -178,17 +178,17 @@ final class ConnectionPool {
         journal.connecting(id)
         let pool = NIOLoopBound(self, eventLoop: loop)
         let task = Task(executorPreference: executor) { [connector, origin, loop, context] in
-            let result: Result<Connection, any Error>
-            do {
-                let connection = try await connector.connect(to: origin.endpoint, context: context)
-                result = .success(connection)
-            } catch {
-                result = .failure(error)
+            @Sendable func tell(_ result: Result<Connection, any Error>) {
+                if loop.inEventLoop {
+                    pool.value.attemptEnded(id, result)
+                } else {
+                    loop.execute { pool.value.attemptEnded(id, result) }
+                }
             }
-            if loop.inEventLoop {
-                pool.value.attemptEnded(id, result)
-            } else {
-                loop.execute { pool.value.attemptEnded(id, result) }
+            do {
+                tell(.success(try await connector.connect(to: origin.endpoint, context: context)))
+            } catch {
+                tell(.failure(error))
             }
         }
         let timer = settings.timeouts.ofAttempt.map { limit in
