@@ -47,6 +47,14 @@ import Testing
         channel.close(promise: nil)
     }
 
+    @Test func smallPacketsAreNotHeldBack() async throws {
+        let server = try await PlainServer("")
+        let context = try Reading.context()
+        let channel = try await TCPConnector().connect(to: Endpoint("127.0.0.1", server.port), context: context).channel
+        #expect(try await channel.getOption(.tcpOption(.tcp_nodelay)).get() == 1)
+        channel.close(promise: nil)
+    }
+
     @Test func anAddressThatHangsHoldsUpTheNextForAQuarterOfASecond() async throws {
         let server = try await PlainServer("")
         let hole = try BlackHole("127.0.0.7", port: server.port)
