@@ -36,7 +36,9 @@ import Testing
     @Test func anOriginWithAConnectionIsNotDropped() async throws {
         let world = try World()
         let server = try await world.server(.ignored)
-        let agent = Agent(trust: world.trust, origins: OriginSettings(idleTimeout: .zero))
+        var settings = ClientSettings()
+        settings.idleTimeout = .seconds(600)
+        let agent = Agent(trust: world.trust, settings: settings, origins: OriginSettings(idleTimeout: .zero))
         _ = try await agent.get(server.url)
         let client = try agent.client(for: server.url)
         // Each question is answered by the loop on which an end would be noticed.
