@@ -26,8 +26,8 @@ struct WritingTests {
         // The one that ends the handshake is the client in TLS 1.3, in a full handshake of TLS 1.2 the server.
         let end = version == .v1_3 ? pair.client : pair.server
         var before = 0
-        end.recorder.onHandshake = { context in
-            before = end.below.writes
+        end.recorder.onHandshake = { [below = end.below] context in
+            before = below.writes
             context.writeAndFlush(NIOAny(ByteBuffer(string: "at once")), promise: nil)
         }
         pair.interact()
@@ -40,7 +40,7 @@ struct WritingTests {
         let pair = try BackToBack(Setup(version: version))
         let end = version == .v1_3 ? pair.client : pair.server
         var before = 0
-        end.recorder.onHandshake = { _ in before = end.below.writes }
+        end.recorder.onHandshake = { [below = end.below] _ in before = below.writes }
         pair.interact()
         #expect(end.below.writes == before + 1)
         #expect(pair.client.summary != nil && pair.server.summary != nil)
