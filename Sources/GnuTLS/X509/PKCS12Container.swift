@@ -37,7 +37,10 @@ final class PKCS12Container {
 
     func macIterations() throws(PKCS12Error) -> Int {
         var iterations: UInt32 = 0
-        switch gnutls_pkcs12_mac_info(handle, nil, nil, nil, &iterations, nil) {
+        // Of an algorithm that GnuTLS does not know it keeps the identifier for the caller, who has to ask for it.
+        var algorithm: UnsafeMutablePointer<CChar>?
+        defer { cgnutls_free(algorithm) }
+        switch gnutls_pkcs12_mac_info(handle, nil, nil, nil, &iterations, &algorithm) {
         case GNUTLS_E_INVALID_REQUEST: throw .unsupported("no MAC: nothing shows that it is as it was made")
         case let result where result < 0: throw refusal(result, "reading the MAC")
         default: return Int(iterations)

@@ -1,3 +1,4 @@
+import CGnuTLS
 import Testing
 
 @testable import GnuTLS
@@ -64,7 +65,9 @@ struct KeyShareTests {
     @Test func noGroupIsAddedOrLost() throws {
         let string = TLSOptions().priorityString
         let (plain, _) = try KeyShares.priority(string) { _ in nil }
+        defer { gnutls_priority_deinit(plain) }
         let (ordered, isOrdered) = try KeyShares.priority(string) { TLSOptions().groupOrder($0, expecting: nil) }
+        defer { gnutls_priority_deinit(ordered) }
         #expect(isOrdered)
         #expect(KeyShares.groups(of: ordered).first == "X25519")
         #expect(Set(KeyShares.groups(of: ordered)) == Set(KeyShares.groups(of: plain)))
