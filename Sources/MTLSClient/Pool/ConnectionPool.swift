@@ -262,7 +262,7 @@ final class ConnectionPool {
                 $0.whenSuperseded { loop.execute { pool.value.identityReplaced(id) } }
             }
             connections[id] = HTTP1Connection(
-                channel: made.channel, handler: handler, observations: observations)
+                channel: made.channel, handler: handler, identities: made.identities, observations: observations)
             try made.channel.pipeline.syncOperations.addHandler(handler)
             // Tickets come by themselves, and so does the server's end.
             made.channel.read()
@@ -300,8 +300,9 @@ final class ConnectionPool {
         }
     }
 
-    /// The exchange on the connection is over.
+    /// The exchange on the connection is over. That an identity was replaced may be known before this loop is told.
     func exchangeEnded(_ id: Int, keepFor idle: Duration?, now: Deadline = .now) {
+        let idle = connections[id]?.showsFormerIdentity == true ? nil : idle
         attempt { () throws(InvariantViolation) in
             try machine.released(id, idle.map { .keep(until: now + $0) } ?? .close, now: now)
         }
@@ -384,8 +385,11 @@ final class ConnectionPool {
 struct HTTP1Connection {
     let channel: any Channel
     let handler: HTTP1ExchangeHandler
-    /// Of the identities that it shows.
+    /// Those that it shows, or may show.
+    let identities: [ClientIdentity]
     let observations: [Observation]
+
+    var showsFormerIdentity: Bool { identities.contains { !$0.isCurrent } }
 }
 
 extension MTLSError {
