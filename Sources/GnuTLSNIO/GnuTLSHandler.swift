@@ -280,6 +280,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
             requestedServerName: session.requestedServerName,
             isKeyExternal: (session.shown ?? session.chosen)?.lane != nil)
         presented = nil
+        if session.isHeldBack { configuration.observe?(.outdated) }
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
         configuration.handshakeIsOver()

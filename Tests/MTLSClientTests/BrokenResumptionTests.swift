@@ -57,6 +57,25 @@ import Testing
         try await refusing.close()
     }
 
+    @Test(arguments: [TLSVersion.v1_2, .v1_3])
+    func aServerThatHasLearnedTLS13IsSpokenToInTLS13(_ minimum: TLSVersion) async throws {
+        let world = try World()
+        let old = try await world.server(.required, versions: .v1_2 ... .v1_2, resumes: true) { _ in
+            .response(then: .close)
+        }
+        let new = try await world.server(.required, versions: minimum ... .v1_3, resumes: true) { _ in
+            .response(then: .close)
+        }
+        let ports = Ports([old.port, old.port, new.port, new.port])
+        let agent = try agent(world, ports)
+        var handshakes: [HandshakeSummary?] = []
+        for _ in 1...3 { handshakes.append(try await agent.get("https://localhost").connection.handshake) }
+        #expect(handshakes.map { $0?.version } == [.v1_2, .v1_2, .v1_3])
+        #expect(handshakes.map { $0?.isResumed } == [false, true, false])
+        #expect(ports.count == 0)
+        await agent.shutdown()
+    }
+
     @Test func aFullHandshakeThatIsBrokenOffIsNotMadeAgain() async throws {
         let world = try World()
         let refusing = try await Self.refusingServer()

@@ -1,5 +1,6 @@
 import CGnuTLS
 import SecretMemory
+import Synchronization
 
 /// What many sessions share: the priorities and the credentials that call back for a certificate.
 ///
@@ -12,12 +13,11 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
 
     package let role: Role
     package let options: TLSOptions
-    let priority: gnutls_priority_t
+    let priorities: Priorities
+    private let prioritiesForTLS12 = Mutex<Priorities?>(nil)
     let credentials: gnutls_certificate_credentials_t
     /// What a server encrypts its tickets with.
     let ticketKey: SecretBytes?
-    /// Whether a hello comes with a key for the first of its groups alone.
-    let sharesOneKey: Bool
     /// The certificates that peers have shown.
     package let certificates = KnownCertificates()
 
@@ -32,17 +32,12 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
         self.options = options
         ticketKey = role == .server && options.resumesSessions ? try TLSSession.makeTicketKey() : nil
 
-        let priority: gnutls_priority_t
-        (priority, sharesOneKey) = try KeyShares.priority(options.priorityString) {
-            role == .client ? options.groupOrder($0, expecting: group) : nil
-        }
+        priorities = try Priorities(options, isClient: role == .client, expecting: group)
         var credentials: gnutls_certificate_credentials_t?
         let result = gnutls_certificate_allocate_credentials(&credentials)
         guard let credentials else {
-            gnutls_priority_deinit(priority)
             throw GnuTLSError(code: result, operation: "gnutls_certificate_allocate_credentials")
         }
-        self.priority = priority
         self.credentials = credentials
 
         if !acceptedIssuers.isEmpty {
@@ -56,8 +51,21 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
         gnutls_certificate_set_retrieve_function3(credentials, retrieveCertificate)
     }
 
-    deinit {
-        gnutls_certificate_free_credentials(credentials)
-        gnutls_priority_deinit(priority)
+    deinit { gnutls_certificate_free_credentials(credentials) }
+
+    /// For a client that offers a session of TLS 1.2: without TLS 1.3, whose key would be made for nothing. Nil where that
+    /// changes nothing, and where the user's own string has a say in versions.
+    func priorities(offering session: TLSVersion) throws(GnuTLSError) -> Priorities? {
+        guard session < options.maximumVersion, options.minimumVersion <= session,
+            options.priority?.uppercased().contains("VERS-") != true
+        else { return nil }
+        return try prioritiesForTLS12.withLock { (kept) throws(GnuTLSError) in
+            if let kept { return kept }
+            var options = options
+            options.maximumVersion = session
+            let made = try Priorities(options, isClient: true, expecting: nil)
+            kept = made
+            return made
+        }
     }
 }

@@ -60,7 +60,7 @@ extension TLSSession {
 
     /// Whether the server says that it was made to believe that we speak less than we do (RFC 8446 §4.1.3). Of the two
     /// marks GnuTLS knows only that of the version agreed on.
-    private var isDowngraded: Bool {
+    var isDowngraded: Bool {
         guard context.role == .client, context.options.maximumVersion >= .v1_3, version != .v1_3 else { return false }
         var (client, server) = (gnutls_datum_t(), gnutls_datum_t())
         gnutls_session_get_random(handle, &client, &server)

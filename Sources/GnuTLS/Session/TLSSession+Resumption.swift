@@ -38,9 +38,17 @@ extension TLSSession {
 
     /// Offers `session` to the server, which may decline: then a full handshake is made. Before the first step.
     ///
+    /// With a session of TLS 1.2 nothing else is offered. A server that has come to speak TLS 1.3 says so (RFC 8446
+    /// §4.1.3): if it declines, the handshake fails before anything is shown or signed; if not, see ``isHeldBack``.
+    ///
     /// - Returns: Whether it is offered: GnuTLS may not be able to use it.
     @discardableResult
     package func offer(_ session: ResumableSession) -> Bool {
+        if let priorities = try? context.priorities(offering: session.version),
+            gnutls_priority_set(handle, priorities.handle) < 0
+        {
+            return false
+        }
         let result = session.state.withUnsafeBytes { gnutls_session_set_data(handle, $0.baseAddress, $0.count) }
         guard result >= 0 else { return false }
         offered = Offer(peerChain: session.peerChain, shown: session.shown)
@@ -67,6 +75,9 @@ extension TLSSession {
         guard isResumed else { return isPeerAccepted }
         return offered.map { $0.peerChain == peerChain } ?? false
     }
+
+    /// Whether the server says that it speaks TLS 1.3 by now, where the session that was resumed held both to TLS 1.2.
+    package var isHeldBack: Bool { isResumed && isDowngraded }
 
     // MARK: The server
 
@@ -108,7 +119,7 @@ extension TLSSession {
         guard context.role == .client, context.options.resumesSessions, version == .v1_2 else { return }
         var identifier = gnutls_datum_t()
         let isIdentified = gnutls_session_get_id2(handle, &identifier) == 0 && identifier.size > 0
-        guard ticket != nil || isIdentified && !isResumed else { return }
+        guard ticket != nil || isIdentified && !isResumed, !isHeldBack else { return }
         keepSession(lifetime: ticket?.lifetime)
         ticket = nil
     }

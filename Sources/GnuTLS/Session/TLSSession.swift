@@ -93,7 +93,7 @@ package final class TLSSession {
         case .client: flags |= GNUTLS_CLIENT.rawFlag | GNUTLS_FORCE_CLIENT_CERT.rawFlag
         case .server: flags |= GNUTLS_SERVER.rawFlag
         }
-        if context.sharesOneKey { flags |= GNUTLS_KEY_SHARE_TOP.rawFlag }
+        if context.priorities.sharesOneKey { flags |= GNUTLS_KEY_SHARE_TOP.rawFlag }
         if !context.options.resumesSessions { flags |= GNUTLS_NO_TICKETS.rawFlag }
         var session: gnutls_session_t?
         let result = gnutls_init(&session, flags)
@@ -102,7 +102,7 @@ package final class TLSSession {
         self.transport = transport
         handle = session
 
-        try check(gnutls_priority_set(session, context.priority), "gnutls_priority_set")
+        try check(gnutls_priority_set(session, context.priorities.handle), "gnutls_priority_set")
         try check(
             gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, UnsafeMutableRawPointer(context.credentials)),
             "gnutls_credentials_set")

@@ -107,7 +107,7 @@ final class ResumptionAttempt: Sendable {
             }
             do {
                 return try await connect(self)
-            } catch let error as MTLSError where error.code == .handshakeFailed && isBrokenOffOverSession {
+            } catch let error as MTLSError where error.mayBeOverSession && isBrokenOffOverSession {
                 wipe()
                 return try await connect(self)
             }
@@ -167,6 +167,7 @@ final class ResumptionAttempt: Sendable {
     func observe(_ event: ResumptionEvent) {
         guard store.policy.isOn else { return }
         switch event {
+        case .outdated: wipe()
         case .established(let summary, let sessions): established(summary, sessions)
         case .given(let session): keep(session)
         case .answered: coalesce { $0.exhausted($1) }
@@ -244,6 +245,9 @@ final class ResumptionAttempt: Sendable {
 }
 
 extension MTLSError {
+    /// Whether a server may mean the session that it was offered, or the version that comes with it.
+    fileprivate var mayBeOverSession: Bool { code == .handshakeFailed || code == .versionUnsupported }
+
     /// What the failure of one attempt means to those that wait for it.
     fileprivate var failure: HandshakeCoalescing.Failure {
         switch (phase, code) {
