@@ -127,11 +127,7 @@ package struct ExchangeStateMachine: ~Copyable {
     }
 
     /// The codec has read the head of a response.
-    ///
-    /// - Parameter framing: What tells where its body ends; for interim responses it does not matter.
-    package mutating func responseHead(
-        _ response: HTTPResponse, framing: ResponseBodyFraming, now: Deadline
-    ) throws(InvariantViolation) -> Action {
+    package mutating func responseHead(_ head: ReadHead, now: Deadline) throws(InvariantViolation) -> Action {
         sawResponse = true
         switch receiving {
         case .over: return Action()
@@ -141,14 +137,14 @@ package struct ExchangeStateMachine: ~Copyable {
         case .head: break
         case .idle, .body: throw violation("responseHead")
         }
-        let code = response.status.code
-        if code == 101 || method == .connect && response.status.kind == .successful { return switchProtocols() }
+        let code = head.code
+        if code == 101 || method == .connect && head.isSuccessful { return switchProtocols() }
         if code < 200 {
             var action = Action(delivery: .interim)
             if code == 100 { startSending(&action, now: now) }
             return action
         }
-        receiving = .body(framing, received: 0)
+        receiving = .body(head.framing, received: 0)
         lastProgress = now
         var action = Action(delivery: .head)
         if code >= 400 || isAwaitingConsent { stopSending(&action) }

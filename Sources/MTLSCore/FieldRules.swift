@@ -25,25 +25,46 @@ package struct RequestHead: Hashable, Sendable {
     package let isChunked: Bool
     /// Whether the body waits until the server asks for it (RFC 9110 §10.1.1).
     package let awaitsConsent: Bool
+    /// Whether it says `Connection: close`.
+    package let asksToClose: Bool
+    /// How many bytes the user's fields take that are sent.
+    let givenByteCount: Int
+    /// Whether some of them are not sent.
+    let withholdsGiven: Bool
 
     /// The fields in the order of sending: Host, the user's, then what tells the body's end.
     package var fields: HTTPFields {
         var fields = HTTPFields()
         fields.reserveCapacity(given.count + 2)
         fields.append(HTTPField(name: .host, value: host))
-        for field in given where !Self.isTold(field.name) { fields.append(field) }
+        for field in given where !Self.isTold(.init(field.name)) { fields.append(field) }
         if let contentLength { fields.append(HTTPField(name: .contentLength, value: "\(contentLength)")) }
         if isChunked { fields.append(HTTPField(name: .transferEncoding, value: "chunked")) }
         return fields
     }
 
-    /// Whether the other properties tell what a field of that name says.
-    static func isTold(_ name: HTTPField.Name) -> Bool {
+    /// Whether the other properties tell what a field says.
+    static func isTold(_ meaning: RequestFieldMeaning?) -> Bool {
+        switch meaning {
+        case .host, .contentLength, .transferEncoding: true
+        case .expect, .connection, nil: false
+        }
+    }
+}
+
+/// The fields of a request that the client has to understand.
+enum RequestFieldMeaning: UInt8 {
+    case host, contentLength, transferEncoding, expect, connection
+
+    init?(_ name: HTTPField.Name) {
+        // The lengths spare most fields the comparison.
         switch name.canonicalName.utf8.count {
-        case 4: name == .host
-        case 14: name == .contentLength
-        case 17: name == .transferEncoding
-        default: false
+        case 4 where name == .host: self = .host
+        case 6 where name == .expect: self = .expect
+        case 10 where name == .connection: self = .connection
+        case 14 where name == .contentLength: self = .contentLength
+        case 17 where name == .transferEncoding: self = .transferEncoding
+        default: return nil
         }
     }
 }
@@ -67,15 +88,40 @@ package enum FieldRules {
         try examine(target: target, method: method, origin: origin)
         // HTTPFields traps at 65536, servers refuse far fewer.
         if given.count > maximumFieldCount { throw invalid("it has more than \(maximumFieldCount) header fields") }
-        for field in given { try examine(field) }
+        let survey = try survey(given)
 
-        let host = try host(given) ?? origin.authority
-        let length = try contentLength(given, method: method, body: body)
-        let isChunked = body == .unknown
-        try examineTransferEncoding(given, isChunked: isChunked)
+        let host = survey.has(.host) ? try host(given) : nil
+        let length = computedLength(method, body)
+        if survey.has(.contentLength) { try examineContentLength(given, length, body) }
+        if survey.has(.transferEncoding) { try examineTransferEncoding(given, isChunked: body == .unknown) }
         return RequestHead(
-            method: method, target: target, host: host, given: given, contentLength: length, isChunked: isChunked,
-            awaitsConsent: try awaitsConsent(given, body))
+            method: method, target: target, host: host ?? origin.authority, given: given,
+            contentLength: survey.has(.contentLength) ? length ?? 0 : length, isChunked: body == .unknown,
+            awaitsConsent: survey.has(.expect) ? try awaitsConsent(given, body) : false,
+            asksToClose: survey.has(.connection) && given.list(.connection, contains: "close"),
+            givenByteCount: survey.byteCount,
+            withholdsGiven: survey.has(.host) || survey.has(.contentLength) || survey.has(.transferEncoding))
+    }
+
+    /// What one look at each of a request's fields tells.
+    private struct Survey {
+        /// Of the lines that are sent as they were given.
+        var byteCount = 0
+        private var meanings: UInt8 = 0
+
+        func has(_ meaning: RequestFieldMeaning) -> Bool { meanings & (1 << meaning.rawValue) != 0 }
+
+        mutating func note(_ name: HTTPField.Name, valueLength: Int) {
+            let meaning = RequestFieldMeaning(name)
+            if let meaning { meanings |= 1 << meaning.rawValue }
+            if !RequestHead.isTold(meaning) { byteCount += name.rawName.utf8.count + valueLength + 4 }
+        }
+    }
+
+    private static func survey(_ given: HTTPFields) throws(MTLSError) -> Survey {
+        var survey = Survey()
+        for field in given { survey.note(field.name, valueLength: try examine(field)) }
+        return survey
     }
 
     /// The trailer fields to send.
@@ -93,7 +139,7 @@ package enum FieldRules {
 
     /// RFC 9110 §10.1.1: without a body there is nothing to consent to.
     private static func awaitsConsent(_ given: HTTPFields, _ body: RequestBodyLength) throws(MTLSError) -> Bool {
-        guard given.position(of: .expect) != nil, let expectation = given[.expect] else { return false }
+        guard let expectation = given[.expect] else { return false }
         guard expectation.lowercased() == "100-continue" else {
             throw invalid("the field Expect says something else than 100-continue")
         }
@@ -135,16 +181,18 @@ package enum FieldRules {
         }
     }
 
-    private static func examine(_ field: HTTPField) throws(MTLSError) {
-        let isClean = field.withUnsafeBytesOfValue { bytes in
-            bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") }
+    /// - Returns: How long the value is.
+    @discardableResult
+    private static func examine(_ field: HTTPField) throws(MTLSError) -> Int {
+        let length = field.withUnsafeBytesOfValue { bytes in
+            bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == UInt8(ascii: "\t") } ? bytes.count : nil
         }
-        if !isClean { throw invalid("the field \(field.name) holds a control character") }
+        guard let length else { throw invalid("the field \(field.name) holds a control character") }
+        return length
     }
 
     /// The Host field that the user gave. RFC 9112 §3.2: exactly one may be sent.
     private static func host(_ given: HTTPFields) throws(MTLSError) -> String? {
-        guard given.position(of: .host) != nil else { return nil }
         let hosts = given[values: .host]
         guard let host = hosts.first else { return nil }
         let isAuthority = host.utf8.allSatisfy { byte in
@@ -154,31 +202,30 @@ package enum FieldRules {
         return host
     }
 
-    /// What Content-Length says, if it is sent.
-    private static func contentLength(
-        _ given: HTTPFields, method: HTTPRequest.Method, body: RequestBodyLength
-    ) throws(MTLSError) -> Int? {
-        let length: Int? =
-            switch body {
-            // RFC 9110 §8.6: methods that give a body a meaning say that there is none.
-            case .empty: method == .post || method == .put || method == .patch ? 0 : nil
-            case .known(let count): count
-            case .unknown: nil
-            }
-        guard given.position(of: .contentLength) != nil, let text = given[.contentLength] else { return length }
+    /// What Content-Length says where the user leaves it to us, if it is sent then.
+    private static func computedLength(_ method: HTTPRequest.Method, _ body: RequestBodyLength) -> Int? {
+        switch body {
+        // RFC 9110 §8.6: methods that give a body a meaning say that there is none.
+        case .empty: method == .post || method == .put || method == .patch ? 0 : nil
+        case .known(let count): count
+        case .unknown: nil
+        }
+    }
+
+    private static func examineContentLength(
+        _ given: HTTPFields, _ length: Int?, _ body: RequestBodyLength
+    ) throws(MTLSError) {
         if body == .unknown {
             throw invalid(
                 "the field Content-Length was given for a body of unknown length", advice: "give the body its length")
         }
-        guard text[...].decimal == length ?? 0 else {
+        guard let text = given[.contentLength], text[...].decimal == length ?? 0 else {
             throw invalid("the field Content-Length is not the body's length", advice: "leave it out: it is computed")
         }
-        return length ?? 0
     }
 
     private static func examineTransferEncoding(_ given: HTTPFields, isChunked: Bool) throws(MTLSError) {
-        guard given.position(of: .transferEncoding) != nil, let codings = given[.transferEncoding] else { return }
-        guard isChunked, codings.lowercased() == "chunked" else {
+        guard isChunked, given[.transferEncoding]?.lowercased() == "chunked" else {
             throw invalid(
                 "the field Transfer-Encoding does not fit the body", advice: "leave it out: it is set when needed")
         }

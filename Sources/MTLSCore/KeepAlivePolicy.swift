@@ -36,30 +36,45 @@ package enum KeepAlivePolicy {
         wanted ?? (isKeyInToken ? tokenIdleTimeout : defaultIdleTimeout)
     }
 
+    /// What a response's head says of the connection, whatever was asked.
+    package enum Offer: Hashable, Sendable {
+        /// For so long, or nothing of the time.
+        case keep(idleTimeout: Duration?)
+        case close(Reason)
+
+        package init(_ fields: HTTPFields, version: HTTP1Version) {
+            if fields.list(.connection, contains: "close") {
+                self = .close(.requestedByServer)
+            } else if version == .http10, !fields.list(.connection, contains: "keep-alive") {
+                self = .close(.oldVersion)
+            } else {
+                self = KeepAlivePolicy.hinted(fields) ?? .keep(idleTimeout: nil)
+            }
+        }
+    }
+
     /// - Parameters:
-    ///   - method: The request's method.
-    ///   - requestFields: The fields as they were sent.
+    ///   - request: As it was sent.
     ///   - isComplete: What `ExchangeStateMachine` says: request and response are whole, and the response's end is plain.
     ///   - idleTimeout: How long the connection may idle without a hint.
     package static func verdict(
-        method: HTTPRequest.Method, requestFields: HTTPFields, response: HTTPResponse, version: HTTP1Version,
-        isComplete: Bool, idleTimeout: Duration
+        _ request: RequestHead, _ response: ReadHead, isComplete: Bool, idleTimeout: Duration
     ) -> Verdict {
         guard isComplete else { return .close(.exchangeIncomplete) }
-        let status = response.status
-        let isTunnel = method == .connect && status.kind == .successful
-        if status.code == 101 || isTunnel { return .close(.handedOver) }
-        if requestFields.list(.connection, contains: "close") { return .close(.requestedByClient) }
-        let fields = response.headerFields
-        if fields.list(.connection, contains: "close") { return .close(.requestedByServer) }
-        if version == .http10, !fields.list(.connection, contains: "keep-alive") { return .close(.oldVersion) }
-        if let hinted = hinted(fields) { return hinted }
-        return idleTimeout > .zero ? .keep(idleTimeout: idleTimeout) : .close(.timeoutTooShort)
+        let isTunnel = request.method == .connect && response.isSuccessful
+        if response.code == 101 || isTunnel { return .close(.handedOver) }
+        if request.asksToClose { return .close(.requestedByClient) }
+        switch response.offer {
+        case .close(let reason): return .close(reason)
+        case .keep(let hint):
+            let span = hint ?? idleTimeout
+            return span > .zero ? .keep(idleTimeout: span) : .close(.timeoutTooShort)
+        }
     }
 
     /// What the Keep-Alive field says. Parameters that are unknown or no numbers are passed over.
-    private static func hinted(_ fields: HTTPFields) -> Verdict? {
-        var verdict: Verdict?
+    private static func hinted(_ fields: HTTPFields) -> Offer? {
+        var offer: Offer?
         for parameter in fields.list(.keepAlive) {
             let parts = parameter.split(separator: "=", maxSplits: 1).map(\.trimmed)
             guard parts.count == 2, let value = unquoted(parts[1]).decimal else { continue }
@@ -67,12 +82,11 @@ package enum KeepAlivePolicy {
             case "max" where value <= 1:
                 return .close(.lastUse)
             case "timeout":
-                let timeout = min(.seconds(value) - margin, longestIdleTimeout)
-                verdict = timeout > .zero ? .keep(idleTimeout: timeout) : .close(.timeoutTooShort)
+                offer = .keep(idleTimeout: min(.seconds(value) - margin, longestIdleTimeout))
             default: continue
             }
         }
-        return verdict
+        return offer
     }
 
     private static func unquoted(_ text: Substring) -> Substring {

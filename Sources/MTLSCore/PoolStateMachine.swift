@@ -27,7 +27,7 @@ package struct PoolStateMachine: ~Copyable {
 
     private var configuration: Configuration
     private var mode = Mode.running
-    private var connections: [ConnectionID: Connection] = [:]
+    private var connections = SerialTable<Connection>()
     /// The last one was parked last.
     private var idle: [ConnectionID] = []
     private var waiters = WaiterQueue()
@@ -253,7 +253,7 @@ package struct PoolStateMachine: ~Copyable {
         idle = []
         if !isGraceful {
             fail(&action, with: closedError) { _ in true }
-            for (id, connection) in connections where connection.state != .closing { close(id, &action) }
+            for (id, connection) in connections.all where connection.state != .closing { close(id, &action) }
             (connectingCount, leasedCount) = (0, 0)
         }
         return finish(now, action)
@@ -261,7 +261,6 @@ package struct PoolStateMachine: ~Copyable {
 
     // MARK: Steps
 
-    /// The connection is written back whole: to change it where it stands costs three allocations.
     private mutating func run(
         _ request: RequestID, on id: ConnectionID, _ connection: consuming Connection, _ action: inout Action
     ) {
@@ -366,7 +365,7 @@ package struct PoolStateMachine: ~Copyable {
         guard waiters.isEmpty else { return }
         if connectingCount + leasedCount == 0 { (failures, lastFailure) = (0, nil) }
         if mode == .draining, connectingCount > 0 {
-            for (id, connection) in connections {
+            for (id, connection) in connections.all {
                 if case .connecting = connection.state { close(id, &action) }
             }
             connectingCount = 0

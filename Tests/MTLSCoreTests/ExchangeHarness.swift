@@ -40,7 +40,8 @@ struct ExchangeHarness: ~Copyable {
         exchange.bytesCame()
         let response = HTTPResponse(status: .init(code: status), headerFields: try fields(pairs))
         let framing = try ResponseBodyFraming(response, to: method, version: .http11)
-        return try exchange.responseHead(response, framing: framing, now: .seconds(seconds)).text
+        let head = ReadHead(response, version: .http11, framing: framing)
+        return try exchange.responseHead(head, now: .seconds(seconds)).text
     }
 
     mutating func chunk(_ count: Int, at seconds: Double = 0) throws -> String {

@@ -56,8 +56,7 @@ struct FramingTests {
                 offset += step.consumed
                 switch step.event {
                 case .needsMore: return
-                case .head(let head, _, let framing):
-                    take(try machine.responseHead(head, framing: framing, now: .start))
+                case .head(let head): take(try machine.responseHead(head, now: .start))
                 case .body(let count):
                     outcome.body += pending[offset..<offset + count]
                     offset += count

@@ -9,10 +9,12 @@ import Testing
         version: HTTP1Version = .http11, request: [(String, String)] = [], isComplete: Bool = true,
         isKeyInToken: Bool = false, idleTimeout: Duration? = nil
     ) throws -> KeepAlivePolicy.Verdict {
-        KeepAlivePolicy.verdict(
-            method: method, requestFields: try fields(request),
-            response: HTTPResponse(status: .init(code: status), headerFields: try fields(pairs)), version: version,
-            isComplete: isComplete,
+        let request = HTTPRequest(
+            method: method, scheme: nil, authority: "a.example:443", path: "/", headerFields: try fields(request))
+        let response = HTTPResponse(status: .init(code: status), headerFields: try fields(pairs))
+        return KeepAlivePolicy.verdict(
+            try FieldRules.head(of: request, at: try testOrigin(), body: .empty, asTunnel: true),
+            ReadHead(response, version: version, framing: .empty), isComplete: isComplete,
             idleTimeout: KeepAlivePolicy.idleTimeout(idleTimeout, isKeyInToken: isKeyInToken))
     }
 

@@ -48,10 +48,10 @@ private func advance(_ parser: inout ResponseParser, _ pending: inout [UInt8], _
         pending.removeFirst(step.consumed)
         switch step.event {
         case .needsMore: return
-        case .head(let response, let version, let framing):
-            let fields = response.headerFields.map { "\($0.name.rawName)=\($0.value)" }.joined(separator: "|")
+        case .head(let head):
+            let fields = head.response.headerFields.map { "\($0.name.rawName)=\($0.value)" }.joined(separator: "|")
             outcome.heads.append(
-                "\(version) \(response.status.code) \(response.status.reasonPhrase) [\(fields)] \(framing)")
+                "\(head.version) \(head.code) \(head.response.status.reasonPhrase) [\(fields)] \(head.framing)")
         case .body(let count):
             outcome.body += pending.prefix(count)
             pending.removeFirst(count)

@@ -37,22 +37,28 @@ struct OutgoingBody {
 extension HTTP1ExchangeHandler {
     /// As much as is copied behind a head, to leave in one record with it.
     private static let inlineLimit = 16 << 10
+    /// As much memory as an idle connection keeps for the next head.
+    private static let spareLimit = 512
 
     func sendHead(of job: RequestJob, awaitsConsent: Bool, now: Deadline) {
         guard let context else { return }
-        outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
         var inline: ByteBuffer?
-        if case .bytes(let body) = job.body, !awaitsConsent, body.readableBytes <= Self.inlineLimit { inline = body }
-        var buffer = ByteBuffer()
-        buffer.reserveCapacity(512 + (inline?.readableBytes ?? 0))
-        RequestEncoder.write(job.head, into: &buffer)
-        if let inline {
-            buffer.writeImmutableBuffer(inline)
-            outgoing?.source = .none
+        switch job.body {
+        case .none: break
+        case .bytes(let body) where !awaitsConsent && body.readableBytes <= Self.inlineLimit: inline = body
+        case .bytes, .produced:
+            outgoing = OutgoingBody(job.body, isChunked: job.head.isChunked, isHeldBack: awaitsConsent)
         }
+        var buffer = spareBuffer
+        spareBuffer = ByteBuffer()
+        buffer.clear(minimumCapacity: job.head.byteLimit + (inline?.readableBytes ?? 0))
+        RequestEncoder.write(job.head, into: &buffer)
+        if let inline { buffer.writeImmutableBuffer(inline) }
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        // TLS has encrypted it by now; whoever holds it still keeps it, and the next head gets another.
+        if buffer.capacity <= Self.spareLimit { spareBuffer = buffer }
         wrote(now: now)
-        if !awaitsConsent { sendBody(now: now) }
+        if outgoing == nil { requestEnded(now: now) } else if !awaitsConsent { sendBody(now: now) }
     }
 
     /// The server consents to the body, or there is no need to ask.

@@ -26,7 +26,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private var isReused = false
     private var requestCount = 0
     private var incoming: IncomingBytes
-    private var response: (head: HTTPResponse, version: HTTP1Version)?
+    private var response: ReadHead?
     private var body: BodyBuffer?
     /// What is left of the request's body.
     var outgoing: OutgoingBody?
@@ -38,6 +38,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     /// Whether the channel was asked for a read that is not over.
     var isReading = false
     var pacing = ReadPacing()
+    /// That of the head that was sent last.
+    var spareBuffer = ByteBuffer()
     var isPatienceTimed = false
     /// To be sent again once this connection is gone.
     private var lost: RequestJob?
@@ -117,35 +119,38 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
 
     private func parse() throws(MTLSError) {
         let now = Deadline.now
-        while job != nil {
+        while true {
             switch try incoming.next() {
             case .nothing: return
-            case .head(let head, let version, let framing): headCame(head, version, framing, now)
-            case .body(let piece):
-                let count = piece.readableBytes
-                pacing.came(count)
-                event(rearms: false) { (machine) throws(InvariantViolation) in
-                    try machine.responseChunk(count, now: now)
-                } delivering: { [self] in
-                    body?.append(piece)
-                    if case .chunk = $0 { servesAtEndOfRead = true }
-                }
+            case .head(let head): headCame(head, now)
+            case .body(let piece): bodyCame(piece, now)
             case .end(let trailers):
-                body?.trailers = trailers
-                event(rearms: false) { (machine) throws(InvariantViolation) in try machine.responseEnded() }
+                if !trailers.isEmpty { body?.trailers = trailers }
+                return event(rearms: false) { (machine) throws(InvariantViolation) in try machine.responseEnded() }
             }
+            // Whatever it was may have ended the exchange.
+            if job == nil { return }
         }
     }
 
-    private func headCame(
-        _ head: HTTPResponse, _ version: HTTP1Version, _ framing: ResponseBodyFraming, _ now: Deadline
-    ) {
+    private func bodyCame(_ piece: ByteBuffer, _ now: Deadline) {
+        let count = piece.readableBytes
+        pacing.came(count)
         event(rearms: false) { (machine) throws(InvariantViolation) in
-            try machine.responseHead(head, framing: framing, now: now)
+            try machine.responseChunk(count, now: now)
         } delivering: { [self] in
-            if case .interim = $0 { job?.informational?(head) }
+            body?.append(piece)
+            if case .chunk = $0 { servesAtEndOfRead = true }
+        }
+    }
+
+    private func headCame(_ head: ReadHead, _ now: Deadline) {
+        event(rearms: false) { (machine) throws(InvariantViolation) in
+            try machine.responseHead(head, now: now)
+        } delivering: { [self] in
+            if case .interim = $0 { job?.informational?(head.response) }
             guard case .head = $0 else { return }
-            response = (head, version)
+            response = head
             body = BodyBuffer()
         }
     }
@@ -177,11 +182,9 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             body.exchange = self
             storage = .stream(BodyStream(body, loop: context.eventLoop))
         }
-        job.finish(
-            .success(
-                Response(
-                    head: response.head, body: ResponseBody(storage: storage),
-                    connection: info(response.version))))
+        job.succeed(
+            Response(
+                head: response.response, body: ResponseBody(storage: storage), connection: info(response.version)))
     }
 
     /// The body's reader wants more.
@@ -275,7 +278,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         stopSending()
         switch outcome {
         case .handedOver:
-            pool?.requestEnded(job, status: response?.head.status.code, on: id)
+            pool?.requestEnded(job, status: response?.code, on: id)
             machine = nil
             body = nil
             handOver(job)
@@ -285,7 +288,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             // What a transport delivered unasked would be taken for the next response.
             let idle = keepAlive(job, isComplete: isReusable && incoming.isEmpty)
             if idle == nil { noteEnd(.notReusable) }
-            pool?.requestEnded(job, status: response?.head.status.code, on: id)
+            pool?.requestEnded(job, status: response?.code, on: id)
             machine = nil
             body = nil
             if idle != nil { read() }
@@ -302,8 +305,8 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
             if isRetried {
                 lost = job
             } else {
-                pool?.requestEnded(job, status: response?.head.status.code, error: error, on: id)
-                job.finish(.failure(error))
+                pool?.requestEnded(job, status: response?.code, error: error, on: id)
+                job.fail(error)
             }
             context?.close(promise: nil)
         }
@@ -312,8 +315,7 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
     private func keepAlive(_ job: RequestJob, isComplete: Bool) -> Duration? {
         guard let response else { return nil }
         let verdict = KeepAlivePolicy.verdict(
-            method: job.head.method, requestFields: job.head.given, response: response.head,
-            version: response.version, isComplete: isComplete,
+            job.head, response, isComplete: isComplete,
             idleTimeout: KeepAlivePolicy.idleTimeout(
                 idleTimeout, isKeyInToken: handshake?.isKeyExternal ?? false))
         guard case .keep(let idle) = verdict else { return nil }
@@ -374,11 +376,10 @@ final class HTTP1ExchangeHandler: ChannelInboundHandler, RemovableChannelHandler
         } catch {
             return channel.close(promise: nil)
         }
-        job.finish(
-            .success(
-                Response(
-                    head: response.head, body: ResponseBody(storage: .whole(ByteBuffer(), trailers: [:])),
-                    connection: info(response.version), upgraded: connection)))
+        job.succeed(
+            Response(
+                head: response.response, body: ResponseBody(storage: .whole(ByteBuffer(), trailers: [:])),
+                connection: info(response.version), upgraded: connection))
     }
 
     private func info(_ version: HTTP1Version) -> Response.ConnectionInfo {

@@ -7,7 +7,7 @@ struct IncomingBytes: ~Copyable {
     enum Piece {
         /// No more until further bytes come; or between two messages.
         case nothing
-        case head(HTTPResponse, HTTP1Version, ResponseBodyFraming)
+        case head(ReadHead)
         case body(ByteBuffer)
         case end(trailers: HTTPFields)
     }
@@ -33,7 +33,6 @@ struct IncomingBytes: ~Copyable {
 
     /// What comes next.
     mutating func next() throws(MTLSError) -> Piece {
-        guard parser.isInMessage else { return .nothing }
         var result: Result<ResponseParser.Step, MTLSError>?
         pending.withUnsafeReadableBytes { bytes in
             result = Result { () throws(MTLSError) in try parser.next(bytes) }
@@ -42,7 +41,7 @@ struct IncomingBytes: ~Copyable {
         pending.moveReaderIndex(forwardBy: step.consumed)
         switch step.event {
         case .needsMore: return .nothing
-        case .head(let head, let version, let framing): return .head(head, version, framing)
+        case .head(let head): return .head(head)
         case .body(let count):
             // All of it is given away, lest it be copied when more comes.
             if count == pending.readableBytes { return .body(takeRest()) }

@@ -6,7 +6,7 @@ import NIOCore
 enum RequestEncoder {
     static func write(_ head: RequestHead, into buffer: inout ByteBuffer) {
         // One write in place of three for each field: a buffer checks itself each time.
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: head.byteCount) { head.write(to: $0) }
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: head.byteLimit) { head.write(to: $0) }
     }
 
     /// A piece of a body of unknown length.

@@ -14,7 +14,7 @@ private struct FieldInjector: Injector {
 extension Client {
     /// Whether ``traced(_:by:_:)`` would make a span.
     func isTraced(by given: (any Tracer)?) -> Bool {
-        given != nil || !(InstrumentationSystem.instrument is NoOpInstrument)
+        given != nil || type(of: InstrumentationSystem.instrument) != NoOpInstrument.self
     }
 
     /// Makes a span of what `send` does, by OpenTelemetry's conventions for HTTP clients, and sends the trace's context

@@ -15,7 +15,7 @@ final class ConnectionPool {
     private let loop: any EventLoop
 
     private var machine: PoolStateMachine
-    private var connections: [Int: HTTP1Connection] = [:]
+    private var connections = SerialTable<HTTP1Connection>()
     private var attempts: [Int: ConnectionAttempt] = [:]
     private var waiting: [Int: RequestJob] = [:]
     private var lastRequest = 0
@@ -86,7 +86,7 @@ final class ConnectionPool {
     /// Answers a request that runs on no connection.
     private func fail(_ job: RequestJob, _ error: MTLSError) {
         journal.requestEnded(job, status: nil, error: error, on: nil)
-        job.finish(.failure(error))
+        job.fail(error)
     }
 
     private func lease(_ job: RequestJob, distrustingIdle: Bool, now: Deadline) {
@@ -382,12 +382,21 @@ final class ConnectionPool {
 }
 
 /// A connection in the pool.
-struct HTTP1Connection {
+final class HTTP1Connection {
     let channel: any Channel
     let handler: HTTP1ExchangeHandler
     /// Those that it shows, or may show.
-    let identities: [ClientIdentity]
-    let observations: [Observation]
+    private let identities: [ClientIdentity]
+    private let observations: [Observation]
+
+    init(
+        channel: any Channel, handler: HTTP1ExchangeHandler, identities: [ClientIdentity], observations: [Observation]
+    ) {
+        self.channel = channel
+        self.handler = handler
+        self.identities = identities
+        self.observations = observations
+    }
 
     var showsFormerIdentity: Bool { identities.contains { !$0.isCurrent } }
 }

@@ -50,11 +50,16 @@ final class RequestJob: @unchecked Sendable {  // safe: all but the atomic belon
     var isPending: Bool { continuation != nil }
 
     /// Answers the caller; only the first answer counts.
-    func finish(_ result: Result<Response, any Error>) {
+    func succeed(_ response: consuming sending Response) { end()?.resume(returning: response) }
+
+    /// Answers the caller; only the first answer counts.
+    func fail(_ error: MTLSError) { end()?.resume(throwing: error) }
+
+    private func end() -> UnsafeContinuation<Response, any Error>? {
         if let timer {
             timer.cancel()
             self.timer = nil
         }
-        continuation.take()?.resume(with: result)
+        return continuation.take()
     }
 }

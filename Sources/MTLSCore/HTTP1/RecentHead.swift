@@ -8,19 +8,12 @@ import func Glibc.memcmp
 final class RecentHead: Sendable {
     let bytes: [UInt8]
     let method: HTTPRequest.Method
-    let response: HTTPResponse
-    let version: HTTP1Version
-    let framing: ResponseBodyFraming
+    let head: ReadHead
 
-    init(
-        _ head: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ response: HTTPResponse,
-        _ version: HTTP1Version, _ framing: ResponseBodyFraming
-    ) {
-        bytes = Array(head)
+    init(_ bytes: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ head: ReadHead) {
+        self.bytes = Array(bytes)
         self.method = method
-        self.response = response
-        self.version = version
-        self.framing = framing
+        self.head = head
     }
 
     /// Whether `all` begins with the same head.
@@ -45,12 +38,9 @@ package final class RecentHeads: Sendable {
     }
 
     /// Keeps a final head that is whole in place of the one before, unless it is too long.
-    func note(
-        _ head: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ response: HTTPResponse,
-        _ version: HTTP1Version, _ framing: ResponseBodyFraming
-    ) -> RecentHead? {
-        guard head.count <= Self.limit else { return nil }
-        let recent = RecentHead(head, to: method, response, version, framing)
+    func note(_ bytes: UnsafeRawBufferPointer, to method: HTTPRequest.Method, _ head: ReadHead) -> RecentHead? {
+        guard bytes.count <= Self.limit else { return nil }
+        let recent = RecentHead(bytes, to: method, head)
         latest.withLock { $0 = recent }
         return recent
     }

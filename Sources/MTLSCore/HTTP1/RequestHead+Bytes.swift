@@ -3,16 +3,15 @@ import HTTPTypes
 import func Glibc.memcpy
 
 extension RequestHead {
-    /// How many bytes the head has (RFC 9112 §3).
-    package var byteCount: Int {
-        var counter = ByteCounter()
-        write(to: &counter)
-        return counter.count
+    /// As many bytes as the head has at most (RFC 9112 §3).
+    package var byteLimit: Int {
+        // 96: the version, the names of what is told, the number and the line ends.
+        method.rawValue.utf8.count + target.utf8.count + host.utf8.count + givenByteCount + 96
     }
 
     /// Writes the head.
     ///
-    /// - Parameter target: Has room for ``byteCount`` bytes.
+    /// - Parameter target: Has room for ``byteLimit`` bytes.
     /// - Returns: How many were written.
     package func write(to target: UnsafeMutableRawBufferPointer) -> Int {
         var filler = ByteFiller(target: target)
@@ -20,54 +19,34 @@ extension RequestHead {
         return filler.count
     }
 
-    private func write(to sink: inout some ByteSink) {
-        sink.add(method.rawValue)
-        sink.add(" " as StaticString)
-        sink.add(target)
-        sink.add(" HTTP/1.1\r\nHost: " as StaticString)
-        sink.add(host)
-        sink.add("\r\n" as StaticString)
-        for position in given.indices where !Self.isTold(given[position].name) {
-            sink.add(given[position].name.rawName)
-            sink.add(": " as StaticString)
-            given[position].withUnsafeBytesOfValue { sink.add(UnsafeRawBufferPointer($0)) }
-            sink.add("\r\n" as StaticString)
+    private func write(to filler: inout ByteFiller) {
+        filler.add(method.rawValue)
+        filler.add(" " as StaticString)
+        filler.add(target)
+        filler.add(" HTTP/1.1\r\nHost: " as StaticString)
+        filler.add(host)
+        filler.add("\r\n" as StaticString)
+        for field in given where !withholdsGiven || !Self.isTold(.init(field.name)) {
+            filler.add(field.name.rawName)
+            filler.add(": " as StaticString)
+            field.withUnsafeBytesOfValue { filler.add(UnsafeRawBufferPointer($0)) }
+            filler.add("\r\n" as StaticString)
         }
         if let contentLength {
-            sink.add("Content-Length: " as StaticString)
-            sink.add("\(contentLength)")
-            sink.add("\r\n" as StaticString)
+            filler.add("Content-Length: " as StaticString)
+            filler.add("\(contentLength)")
+            filler.add("\r\n" as StaticString)
         }
-        if isChunked { sink.add("Transfer-Encoding: chunked\r\n" as StaticString) }
-        sink.add("\r\n" as StaticString)
+        if isChunked { filler.add("Transfer-Encoding: chunked\r\n" as StaticString) }
+        filler.add("\r\n" as StaticString)
     }
 }
 
-/// Where bytes go.
-private protocol ByteSink {
-    mutating func add(_ bytes: UnsafeRawBufferPointer)
-}
-
-extension ByteSink {
-    fileprivate mutating func add(_ text: StaticString) {
-        add(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    fileprivate mutating func add(_ text: String) {
-        var text = text
-        text.withUTF8 { add(UnsafeRawBufferPointer($0)) }
-    }
-}
-
-private struct ByteCounter: ByteSink {
-    private(set) var count = 0
-
-    mutating func add(_ bytes: UnsafeRawBufferPointer) { count += bytes.count }
-}
-
-private struct ByteFiller: ByteSink {
+private struct ByteFiller {
     let target: UnsafeMutableRawBufferPointer
     private(set) var count = 0
+
+    init(target: UnsafeMutableRawBufferPointer) { self.target = target }
 
     mutating func add(_ bytes: UnsafeRawBufferPointer) {
         guard let base = target.baseAddress, let source = bytes.baseAddress, bytes.count <= target.count - count else {
@@ -75,5 +54,14 @@ private struct ByteFiller: ByteSink {
         }
         memcpy(base + count, source, bytes.count)
         count += bytes.count
+    }
+
+    mutating func add(_ text: StaticString) {
+        add(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func add(_ text: String) {
+        let isAdded: Void? = text.utf8.withContiguousStorageIfAvailable { add(UnsafeRawBufferPointer($0)) }
+        if isAdded == nil { Array(text.utf8).withUnsafeBytes { add($0) } }
     }
 }

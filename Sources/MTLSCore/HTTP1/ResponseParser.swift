@@ -25,8 +25,8 @@ package struct ResponseParser: ~Copyable, Sendable {
     package enum Event: Sendable {
         /// The bytes that are left are the beginning of something.
         case needsMore
-        /// An interim response (1xx), or the final one's head with what tells where its body ends.
-        case head(HTTPResponse, HTTP1Version, ResponseBodyFraming)
+        /// An interim response (1xx), or the final one's head.
+        case head(ReadHead)
         /// The next so many bytes, after those to drop, belong to the body. They count as consumed.
         case body(Int)
         /// The response is whole.
@@ -121,8 +121,8 @@ package struct ResponseParser: ~Copyable, Sendable {
         _ bytes: UnsafeRawBufferPointer, _ scanner: LineScanner
     ) throws(MTLSError) -> Step {
         if let known = knownHead(bytes) {
-            state = .following(known.framing)
-            return Step(consumed: known.bytes.count, event: .head(known.response, known.version, known.framing))
+            state = .following(known.head.framing)
+            return Step(consumed: known.bytes.count, event: .head(known.head))
         }
         try HeadReader.examineBeginning(bytes)
         guard let end = try endOfSection(bytes, scanner, { .head($0) }) else {
@@ -136,13 +136,13 @@ package struct ResponseParser: ~Copyable, Sendable {
             guard interimBytes <= limits.headBytes else { throw tooLarge }
             // Behind a 101 another protocol follows.
             state = status.code == 101 ? .idle : .head(LineScanner())
-            return Step(consumed: end, event: .head(response, version, .empty))
+            return Step(consumed: end, event: .head(ReadHead(response, version: version, framing: .empty)))
         }
         let framing = try ResponseBodyFraming(response, to: method, version: version)
+        let head = ReadHead(response, version: version, framing: framing)
         state = .following(framing)
-        recent = heads.note(
-            UnsafeRawBufferPointer(rebasing: bytes[..<end]), to: method, response, version, framing)
-        return Step(consumed: end, event: .head(response, version, framing))
+        recent = heads.note(UnsafeRawBufferPointer(rebasing: bytes[..<end]), to: method, head)
+        return Step(consumed: end, event: .head(head))
     }
 
     private mutating func knownHead(_ bytes: UnsafeRawBufferPointer) -> RecentHead? {
