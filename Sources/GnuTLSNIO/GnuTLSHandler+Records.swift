@@ -153,7 +153,9 @@ extension ByteBuffer {
     fileprivate mutating func decrypt(from session: TLSSession) throws(TLSFailure) -> TLSSession.Read {
         if writableBytes < 1 << 14 {
             let expected = session.expectedBytes
-            if writableBytes < expected {
+            if capacity == 0 {
+                self = ByteBufferAllocator().buffer(capacity: min(expected, Self.longestPiece))
+            } else if writableBytes < expected {
                 reserveCapacity(minimumWritableBytes: min(expected, Self.longestPiece - readableBytes))
             }
         }

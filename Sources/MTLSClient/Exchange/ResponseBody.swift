@@ -19,6 +19,9 @@ public struct ResponseBody: AsyncSequence, Sendable {
 
     let storage: Storage
 
+    /// All of it, if it came with the head: whoever looks here first need not await it.
+    package var whole: Bytes? { if case .whole(let buffer, _) = storage { Bytes(buffer) } else { nil } }
+
     /// The trailer fields (RFC 9110 §6.5) once the body was read to its end; nil before. Those that would have had to
     /// come before the body, such as Content-Length, are left out.
     public var trailers: HTTPFields? {

@@ -76,8 +76,8 @@ struct LoadRunner: Sendable {
         while tickets.take(now: begin) {
             do {
                 let response = try await client.execute(request, body: body)
-                var bytes = 0
-                for try await piece in response.body { bytes += piece.count }
+                let bytes =
+                    if let whole = response.body.whole { whole.count } else { try await length(of: response.body) }
                 let end = ContinuousClock.now
                 tally.note(response.status.code, bytes: bytes, latency: end - begin)
                 begin = end
@@ -87,6 +87,12 @@ struct LoadRunner: Sendable {
                 begin = .now
             }
         }
+    }
+
+    private func length(of body: ResponseBody) async throws -> Int {
+        var count = 0
+        for try await piece in body { count += piece.count }
+        return count
     }
 
     /// What is left to do.
