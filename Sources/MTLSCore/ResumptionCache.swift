@@ -25,6 +25,8 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         package let session: Session
         let isReusable: Bool
         let expiry: Deadline
+        /// When the full handshake that it comes from is too old, be it by way of many sessions: no expiry is later.
+        package let limit: Deadline
     }
 
     private let placeLimit: Int
@@ -39,7 +41,7 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
 
     /// - Parameters:
     ///   - sessionLimit: How many sessions a place may have.
-    ///   - maximumAge: How long a session is kept, whatever its server says.
+    ///   - maximumAge: How long a session is kept, and those that came of its resumption, whatever their server says.
     package init(placeLimit: Int, sessionLimit: Int, maximumAge: Duration) {
         self.placeLimit = max(1, placeLimit)
         self.sessionLimit = max(1, sessionLimit)
@@ -92,18 +94,22 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
 
     /// Keeps a session that a connection of `generation` was given.
     ///
-    /// - Parameter lifetime: What the server says; nil when it says nothing.
+    /// - Parameters:
+    ///   - lifetime: What the server says; nil when it says nothing.
+    ///   - limit: That of the entry that the connection resumed; nil when it made a full handshake.
     /// - Returns: Whether it is kept.
     @discardableResult
     package mutating func put(
-        _ session: Session, _ place: Place, _ generation: Int, lifetime: Duration?, isReusable: Bool, now: Deadline
+        _ session: Session, _ place: Place, _ generation: Int, lifetime: Duration?, isReusable: Bool,
+        limit: Deadline? = nil, now: Deadline
     ) -> Bool {
-        let lifetime = min(lifetime ?? maximumAge, maximumAge)
-        guard lifetime > .zero, let index = index(of: place, generation) else { return false }
+        let limit = limit ?? now + maximumAge
+        let expiry = min(lifetime.map { now + $0 } ?? limit, limit)
+        guard expiry > now, let index = index(of: place, generation) else { return false }
         // A newer one that is reusable takes the place of all.
         if isReusable { slots.values[index].entries.removeAll(keepingCapacity: true) }
-        let expiry = now + lifetime
-        slots.values[index].entries.append(Entry(session: session, isReusable: isReusable, expiry: expiry))
+        slots.values[index].entries.append(
+            Entry(session: session, isReusable: isReusable, expiry: expiry, limit: limit))
         if slots.values[index].entries.count > sessionLimit { slots.values[index].entries.removeFirst() }
         firstExpiry = min(firstExpiry, expiry)
         return true

@@ -11,9 +11,10 @@ import Testing
 
     private func put(
         _ session: Int, _ generation: Int, at place: String = "a", lifetime: Duration? = nil, isReusable: Bool = false,
-        now: Deadline = start
+        limit: Deadline? = nil, now: Deadline = start
     ) -> Bool {
-        cache.put(session, place, generation, lifetime: lifetime, isReusable: isReusable, now: now)
+        cache.put(
+            session, place, generation, lifetime: lifetime, isReusable: isReusable, limit: limit, now: now)
     }
 
     private func take(_ generation: Int, at place: String = "a", now: Deadline = start) -> Int? {
@@ -49,6 +50,19 @@ import Testing
         _ = put(3, generation, lifetime: .seconds(10))
         #expect(take(generation, now: Self.time(9)) == 3)
         #expect(!put(4, generation, lifetime: .zero))
+    }
+
+    /// A server that gives a session with each resumption would else never see another signature.
+    @Test func whatComesOfAResumptionIsKeptNoLongerThanWhatWasResumed() throws {
+        let generation = enter()
+        _ = put(1, generation)
+        for (session, now) in zip(2..., [40, 80, 99].map(Self.time)) {
+            let taken = cache.take("a", generation, now: now)
+            let limit = try #require(taken).limit
+            #expect(put(session, generation, lifetime: .seconds(50), limit: limit, now: now))
+        }
+        #expect(take(generation, now: Self.time(100)) == nil)
+        #expect(!put(5, generation, limit: Self.time(100), now: Self.time(100)))
     }
 
     @Test func sessionsThatHaveExpiredAreWipedWheneverSomebodyEntersAnywhere() {

@@ -21,6 +21,8 @@ final class ResumptionAttempt: Sendable {
         /// Whether the server showed its certificate, as it does in a full handshake alone.
         var isFull = false
         var isResumed = false
+        /// How long sessions count that come of the one that was resumed.
+        var limit: Deadline?
         var wait = Wait.none
     }
 
@@ -178,6 +180,7 @@ final class ResumptionAttempt: Sendable {
     private func established(_ summary: HandshakeSummary, _ sessions: [ResumableSession]) {
         let declined = state.withLock { state in
             state.isResumed = summary.isResumed
+            state.limit = summary.isResumed ? state.entry?.limit : nil
             defer { state.entry = nil }
             return summary.isResumed ? nil : state.entry?.session
         }
@@ -197,10 +200,11 @@ final class ResumptionAttempt: Sendable {
     /// A session in which we showed nobody must not serve whoever configured an identity.
     private func keep(_ session: ResumableSession) {
         guard (session.shown == nil) == candidates.isEmpty else { return }
-        let generation = state.withLock { $0.generation }
+        let (generation, limit) = state.withLock { ($0.generation, $0.limit) }
         tell { [place, id, group] state, action in
             let isKept = state.cache.put(
-                session, place, generation, lifetime: session.lifetime, isReusable: session.isReusable, now: .now)
+                session, place, generation, lifetime: session.lifetime, isReusable: session.isReusable, limit: limit,
+                now: .now)
             if isKept, let group, let freed = state.groups[group]?.given(id, isReusable: session.isReusable) {
                 action = freed
             }
