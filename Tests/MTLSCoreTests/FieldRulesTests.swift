@@ -49,6 +49,30 @@ import Testing
         #expect(try refusal(.get, "/", [("Host", "a"), ("Host", "a")]).code == .requestInvalid)
     }
 
+    @Test(
+        arguments: [
+            (.get, "/", [], .empty), (.get, "/a?b=c", [("A", "1"), ("Accept", "*/*")], .empty),
+            (.post, "/", [("Content-Length", "12345678901"), ("Host", "other:1")], .known(12_345_678_901)),
+            (.put, "/%C3%A9", [("Transfer-Encoding", "chunked"), ("X", "")], .unknown),
+            (.options, "*", [("HOST", "a"), ("Connection", "close")], .empty),
+        ] as [(HTTPRequest.Method, String, [(String, String)], RequestBodyLength)])
+    func whatIsWrittenIsWhatTheFieldsSay(
+        _ method: HTTPRequest.Method, _ path: String, _ pairs: [(String, String)], _ body: RequestBodyLength
+    ) throws {
+        let head = try head(method, path, pairs, body: body)
+        let bytes = [UInt8](unsafeUninitializedCapacity: head.byteLimit) { target, count in
+            count = head.write(to: UnsafeMutableRawBufferPointer(target))
+        }
+        let expected = (["\(method) \(path) HTTP/1.1"] + lines(head) + ["", ""]).joined(separator: "\r\n")
+        #expect(String(decoding: bytes, as: UTF8.self) == expected)
+    }
+
+    @Test(arguments: [("close", true), ("upgrade, Close", true), ("keep-alive", false)])
+    func aHeadKnowsWhetherItAsksToClose(_ value: String, _ asks: Bool) throws {
+        #expect(try head(.get, "/", [("Connection", value)]).asksToClose == asks)
+        #expect(try !head().asksToClose)
+    }
+
     // MARK: Length
 
     @Test(arguments: [HTTPRequest.Method.post, .put, .patch])

@@ -5,6 +5,9 @@
 /// settings and identities; when an identity is replaced they are wiped. The server's chain is judged anew, by the trust
 /// policy of now, each time before a session is offered. Of several identities (``Identity/anyInToken(_:pin:module:sessions:keepingPIN:allowingModulePath:)``)
 /// a resumed session has the one that the server's request selected in the full handshake.
+///
+/// With a session of TLS 1.2 no other version is offered. A server that has come to speak TLS 1.3 says so (RFC 8446
+/// §4.1.3), and is spoken to in TLS 1.3 from the next handshake on.
 public struct ResumptionPolicy: Sendable, Hashable {
     let isOn: Bool
     let isCoalescing: Bool
