@@ -9,6 +9,10 @@ final class BufferTransport: TLSTransport {
     /// What has arrived behind that.
     private var later = CircularBuffer<ByteBuffer>(initialCapacity: 2)
     private(set) var pendingBytes = 0
+    // safe: a buffer calls nothing of ours while it changes, so no access meets another; debug builds check that.
+    #if !DEBUG
+    @exclusivity(unchecked)
+    #endif
     private(set) var outbound: ByteBuffer
     private var ended = false
 
@@ -36,7 +40,7 @@ final class BufferTransport: TLSTransport {
         }
         inbound.moveReaderIndex(forwardBy: count)
         pendingBytes -= count
-        if inbound.readableBytes == 0 { inbound = later.popFirst() ?? ByteBuffer() }
+        if inbound.readableBytes == 0 { inbound = pendingBytes > 0 ? later.popFirst() ?? ByteBuffer() : ByteBuffer() }
         return .bytes(count)
     }
 

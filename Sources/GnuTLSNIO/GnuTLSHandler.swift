@@ -79,6 +79,10 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
     private var inputEnded = false
     /// Whether the channel is closed, and the step on its lane has to end before what waits can be read.
     private var awaitsLastWords = false
+    // safe: a queue of buffers calls nothing of ours while it changes, so no access meets another; debug builds check that.
+    #if !DEBUG
+    @exclusivity(unchecked)
+    #endif
     var pendingWrites = MarkedCircularBuffer<(ByteBuffer, EventLoopPromise<Void>?)>(initialCapacity: 2)
     /// Whether the peer has sent data.
     var hasReceived = false
@@ -283,7 +287,9 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         if session.isHeldBack { configuration.observe?(.outdated) }
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
+        var configuration = configuration
         configuration.handshakeIsOver()
+        self.configuration = configuration
         completion.take()?.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))

@@ -101,7 +101,7 @@ extension TLSSession {
                 let code = Int32(truncatingIfNeeded: result)
                 throw abandon(TLSFailure(describe(code)), code)
             }
-            heldData += part.prefix(result)
+            heldData = heldData + part.prefix(result)
             fruitlessBytes = 0
         }
     }
@@ -110,7 +110,7 @@ extension TLSSession {
     func takeHeldData(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let part = heldData.prefix(buffer.count)
         buffer.copyBytes(from: part)
-        heldData.removeFirst(part.count)
+        heldData = Array(heldData.dropFirst(part.count))
         return part.count
     }
 }

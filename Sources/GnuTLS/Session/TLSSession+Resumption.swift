@@ -137,7 +137,8 @@ extension TLSSession {
         }
         // Four zero bytes are GnuTLS's way to say that there is no session.
         guard state.count > 4 else { return }
-        given.append(
-            ResumableSession(state: state, version: version, peerChain: peerChain, shown: shown, lifetime: lifetime))
+        let session = ResumableSession(
+            state: state, version: version, peerChain: peerChain, shown: shown, lifetime: lifetime)
+        given = given + [session]
     }
 }

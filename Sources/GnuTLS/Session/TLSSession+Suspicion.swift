@@ -7,7 +7,7 @@ extension TLSSession {
 
     func pulled(_ bytes: UnsafeRawBufferPointer) {
         fruitlessBytes += bytes.count
-        if opening.count < 5 { opening += bytes.prefix(5 - opening.count) }
+        if opening.count < 5 { opening = opening + bytes.prefix(5 - opening.count) }
     }
 
     /// GnuTLS bounds neither the messages that it puts together from pieces, nor how many records may come to nothing.

@@ -52,7 +52,7 @@ package final class TLSSession {
     package var choose: ((CertificateRequest) throws -> CertifiedKey?)?
 
     /// The first thing that went wrong.
-    package internal(set) var failure: TLSFailure?
+    var failure: TLSFailure?
 
     var verdict = Verdict.none
     /// What ``choose`` answered.

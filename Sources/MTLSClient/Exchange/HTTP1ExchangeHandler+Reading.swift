@@ -19,13 +19,20 @@ extension HTTP1ExchangeHandler {
         timePatience()
     }
 
+    /// Tells the pacing something.
+    func pace<Answer>(_ tell: (inout ReadPacing) -> Answer) -> Answer {
+        var pacing = pacing
+        defer { self.pacing = pacing }
+        return tell(&pacing)
+    }
+
     private func timePatience() {
         guard pacing.mark > 1, !isPatienceTimed, let loop = context?.eventLoop else { return }
         isPatienceTimed = true
         loop.assumeIsolated().scheduleTask(in: TimeAmount(ReadPacing.patience)) { [weak self] in
             guard let self else { return }
             isPatienceTimed = false
-            if pacing.patienceEnded() { setReadMark() } else { timePatience() }
+            if pace({ $0.patienceEnded() }) { setReadMark() } else { timePatience() }
         }
     }
 }

@@ -63,14 +63,16 @@ extension HTTP1ExchangeHandler {
 
     /// The server consents to the body, or there is no need to ask.
     func sendBody(now: Deadline = .now) {
-        guard let context, let outgoing else { return }
-        self.outgoing?.isHeldBack = false
-        switch outgoing.source {
+        guard let context, var sending = outgoing else { return }
+        sending.isHeldBack = false
+        outgoing = sending
+        switch sending.source {
         case .none: sendingEnded(now: now)
         case .bytes: sendBytes()
         case .production(let production, nil):
             let sink = RequestBodySink(self)
-            self.outgoing?.source = .production(production, sink)
+            sending.source = .production(production, sink)
+            outgoing = sending
             bodyWasTaken = true
             sink.begin(production, on: context.eventLoop, executor: job?.executor)
         case .production: break
@@ -79,10 +81,11 @@ extension HTTP1ExchangeHandler {
 
     /// Gives the connection as much of a body in memory as it has room for.
     private func sendBytes() {
-        while let context, context.channel.isWritable, case .bytes(var body)? = outgoing?.source,
+        while let context, context.channel.isWritable, var sending = outgoing, case .bytes(var body) = sending.source,
             let piece = body.readSlice(length: min(body.readableBytes, OutgoingBody.pieceSize))
         {
-            outgoing?.source = body.readableBytes > 0 ? .bytes(body) : .none
+            sending.source = body.readableBytes > 0 ? .bytes(body) : .none
+            outgoing = sending
             send(piece, context)
             if body.readableBytes == 0 { return sendingEnded() }
         }

@@ -14,7 +14,14 @@ final class ConnectionPool {
     private let journal: PoolJournal
     private let loop: any EventLoop
 
+    // safe: neither calls anything of ours while it changes; see HTTP1ExchangeHandler.
+    #if !DEBUG
+    @exclusivity(unchecked)
+    #endif
     private var machine: PoolStateMachine
+    #if !DEBUG
+    @exclusivity(unchecked)
+    #endif
     private var connections = SerialTable<HTTP1Connection>()
     private var attempts: [Int: ConnectionAttempt] = [:]
     private var waiting: [Int: RequestJob] = [:]
