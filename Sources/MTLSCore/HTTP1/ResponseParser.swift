@@ -171,7 +171,7 @@ package struct ResponseParser: ~Copyable, Sendable {
     private mutating func fixed(_ bytes: UnsafeRawBufferPointer, _ remaining: Int) -> Step {
         if remaining == 0 {
             state = .idle
-            return Step(consumed: 0, event: .end(trailers: [:]))
+            return Step(consumed: 0, event: .end(trailers: HTTPFields()))
         }
         let count = min(remaining, bytes.count)
         state = .fixed(remaining: remaining - count)
