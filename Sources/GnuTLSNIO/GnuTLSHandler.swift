@@ -124,7 +124,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
                 clientCertificate: configuration.clientCertificate,
                 authenticatesLater: configuration.authenticatesLater)
             session.choose = configuration.choose
-            if let resuming = configuration.resuming { session.offer(resuming) }
+            if let resuming = configuration.resuming { session.offer(resuming, alone: configuration.resumesAlone) }
             self.session = session
             self.transport = transport
         } catch {

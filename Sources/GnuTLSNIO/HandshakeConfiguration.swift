@@ -22,6 +22,8 @@ package struct HandshakeConfiguration {
     package var judge: Judge
     /// The session to resume. Whoever sets it has judged its chain by ``judge``.
     package var resuming: ResumableSession?
+    /// Whether it is offered alone, see ``TLSSession/offer(_:alone:)``.
+    package var resumesAlone = false
     /// Told, on the event loop, what concerns resumption.
     package var observe: ((ResumptionEvent) -> Void)?
     /// The time for the handshake without the signature; nil for no limit.

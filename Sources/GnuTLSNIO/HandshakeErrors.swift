@@ -61,6 +61,10 @@ extension MTLSError {
                 .handshakeFailed, phase: phase, fault: .peer,
                 "\(peer) chose the protocol \"\(name)\", which was not offered",
                 underlying: failure)
+        case .sessionDeclined:
+            return MTLSError(
+                .handshakeFailed, phase: phase, fault: .peer,
+                "\(peer) did not resume the session that it was offered alone", underlying: failure)
         case .notTLS(let name):
             return MTLSError(
                 .handshakeFailed, phase: phase, fault: .caller, "\(peer) answered in plain \(name), not TLS",

@@ -19,6 +19,8 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         var entries: [Entry] = []
         /// Greater than that of the places that were used before.
         var use: Int
+        /// Whether the server has resumed a session since it declined one, or was met.
+        var isProven = false
     }
 
     package struct Entry: Sendable {
@@ -27,6 +29,8 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         let expiry: Deadline
         /// When the full handshake that it comes from is too old, be it by way of many sessions: no expiry is later.
         package let limit: Deadline
+        /// Whether the server has resumed a session of this place since it declined one, or was met.
+        package fileprivate(set) var isProven = false
     }
 
     private let placeLimit: Int
@@ -85,7 +89,8 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
     /// Takes the newest session out; a reusable one stays.
     package mutating func take(_ place: Place, _ generation: Int, now: Deadline) -> Entry? {
         guard let index = index(of: place, generation) else { return nil }
-        while let entry = slots.values[index].entries.last {
+        while var entry = slots.values[index].entries.last {
+            entry.isProven = slots.values[index].isProven
             if entry.expiry <= now || !entry.isReusable { slots.values[index].entries.removeLast() }
             if entry.expiry > now { return entry }
         }
@@ -127,9 +132,16 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         if let index = index(of: place, generation) { renew(index, slots.values[index].stamp) }
     }
 
-    /// Takes the sessions out that meet `condition`.
+    /// The server has resumed a session of the place.
+    package mutating func prove(_ place: Place, _ generation: Int) {
+        if let index = index(of: place, generation) { slots.values[index].isProven = true }
+    }
+
+    /// Takes the sessions out that meet `condition`: the server has declined them.
     package mutating func remove(_ place: Place, _ generation: Int, where condition: (Session) -> Bool) {
-        if let index = index(of: place, generation) { slots.values[index].entries.removeAll { condition($0.session) } }
+        guard let index = index(of: place, generation) else { return }
+        slots.values[index].entries.removeAll { condition($0.session) }
+        slots.values[index].isProven = false
     }
 
     /// Where the place is, as long as its generation lasts.
@@ -142,6 +154,7 @@ package struct ResumptionCache<Place: Hashable & Sendable, Stamp: Equatable & Se
         slots.values[index].stamp = stamp
         slots.values[index].generation = lastGeneration
         slots.values[index].entries = []
+        slots.values[index].isProven = false
     }
 
     private mutating func dropExpired(_ now: Deadline) {

@@ -6,6 +6,8 @@ import NIOPosix
 import Synchronization
 import Testing
 
+import struct Glibc.linger
+
 /// Servers that cannot cope with a session that they gave.
 @Suite struct BrokenResumptionTests {
     /// Answers the first bytes with a fatal alert, handshake_failure, and closes.
@@ -19,10 +21,23 @@ import Testing
         }
     }
 
-    private static func refusingServer() async throws -> any Channel {
+    /// Resets the connection at the first bytes.
+    private final class Reset: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let linger = linger(l_onoff: 1, l_linger: 0)
+            _ = (context.channel as? any SocketOptionProvider)?.setSoLinger(linger)
+            context.close(promise: nil)
+        }
+    }
+
+    private static func refusingServer(resets: Bool = false) async throws -> any Channel {
         try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Refusal()) }
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(resets ? Reset() : Refusal())
+                }
             }
             .bind(host: "127.0.0.1", port: 0).get()
     }
@@ -74,6 +89,46 @@ import Testing
         #expect(handshakes.map { $0?.isResumed } == [false, true, false])
         #expect(ports.count == 0)
         await agent.shutdown()
+    }
+
+    @Test(arguments: TLSVersion.allCases)
+    func aServerThatForgetsItsSessionsIsServed(_ version: TLSVersion) async throws {
+        let world = try World()
+        var servers: [MTLSServer] = []
+        for _ in 1...2 {
+            servers.append(
+                try await world.server(.required, versions: version...version, resumes: true) { _ in
+                    .response(then: .close)
+                })
+        }
+        // The third handshake offers a session alone where there is one of TLS 1.2: then it takes two connections.
+        let (first, second) = (servers[0].port, servers[1].port)
+        let ports = Ports([first, first, second, second, second])
+        let agent = try agent(world, ports)
+        var resumed: [Bool?] = []
+        for _ in 1...(version == .v1_2 ? 4 : 5) {
+            resumed.append(try await agent.get("https://localhost").connection.handshake?.isResumed)
+        }
+        #expect(resumed.prefix(4) == [false, true, false, true])
+        #expect(ports.count == 0)
+        await agent.shutdown()
+    }
+
+    /// Some reset connections whose hello they do not like.
+    @Test func aServerThatResetsOverTheVersionOfASessionIsConnectedToOnceMore() async throws {
+        let world = try World()
+        let server = try await world.server(.required, versions: .v1_2 ... .v1_2, resumes: true) { _ in
+            .response(then: .close)
+        }
+        let resetting = try await Self.refusingServer(resets: true)
+        let ports = Ports([server.port, server.port, try #require(resetting.localAddress?.port), server.port])
+        let agent = try agent(world, ports)
+        var resumed: [Bool?] = []
+        for _ in 1...3 { resumed.append(try await agent.get("https://localhost").connection.handshake?.isResumed) }
+        #expect(resumed == [false, true, false])
+        #expect(ports.count == 0)
+        await agent.shutdown()
+        try await resetting.close()
     }
 
     @Test func aFullHandshakeThatIsBrokenOffIsNotMadeAgain() async throws {

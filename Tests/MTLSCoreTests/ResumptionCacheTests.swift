@@ -65,6 +65,24 @@ import Testing
         #expect(!put(5, generation, limit: Self.time(100), now: Self.time(100)))
     }
 
+    @Test func aPlaceIsProvenFromAResumptionUntilSomethingIsDeclinedOrWiped() {
+        let generation = enter()
+        func isProven() -> Bool? {
+            _ = put(1, generation, isReusable: true)
+            return cache.take("a", generation, now: Self.start)?.isProven
+        }
+        #expect(isProven() == false)
+        cache.prove("a", generation)
+        #expect(isProven() == true)
+        cache.remove("a", generation) { _ in false }
+        #expect(isProven() == false)
+        cache.prove("a", generation)
+        cache.wipe("a", generation)
+        let next = enter()
+        _ = put(2, next)
+        #expect(cache.take("a", next, now: Self.start)?.isProven == false)
+    }
+
     @Test func sessionsThatHaveExpiredAreWipedWheneverSomebodyEntersAnywhere() {
         let generation = enter()
         _ = put(1, generation, lifetime: .seconds(10))

@@ -53,16 +53,16 @@ package final class TLSContext: @unchecked Sendable {  // safe: written in init 
 
     deinit { gnutls_certificate_free_credentials(credentials) }
 
-    /// For a client that offers a session of TLS 1.2: without TLS 1.3, whose key would be made for nothing. Nil where that
-    /// changes nothing, and where the user's own string has a say in versions.
-    func priorities(offering session: TLSVersion) throws(GnuTLSError) -> Priorities? {
-        guard session < options.maximumVersion, options.minimumVersion <= session,
+    /// Those of ``priorities`` that are left without TLS 1.3. Nil where that changes nothing, where the user's own string
+    /// has a say in versions, and where another handshake may follow that knows nothing of the first.
+    func prioritiesWithoutTLS13() throws(GnuTLSError) -> Priorities? {
+        guard priorities.includesTLS13, options.minimumVersion < .v1_3, !options.allowsRenegotiation,
             options.priority?.uppercased().contains("VERS-") != true
         else { return nil }
         return try prioritiesForTLS12.withLock { (kept) throws(GnuTLSError) in
             if let kept { return kept }
             var options = options
-            options.maximumVersion = session
+            options.maximumVersion = .v1_2
             let made = try Priorities(options, isClient: true, expecting: nil)
             kept = made
             return made

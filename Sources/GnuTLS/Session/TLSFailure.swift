@@ -17,6 +17,8 @@ package struct TLSFailure: Error, Sendable {
         case certificateNotSent
         /// The peer's ALPN answer was not among the offers.
         case protocolNotOffered(String)
+        /// A server did not resume the session that it was offered alone.
+        case sessionDeclined
         /// The peer answered our hello in plain text, by the protocol of this name.
         case notTLS(String)
         /// The peer sends and sends, and none of it is of use.

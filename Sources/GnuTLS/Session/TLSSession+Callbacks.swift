@@ -41,6 +41,10 @@ extension TLSSession {
 
     /// Answers GnuTLS's question whether the peer's certificate is good. Until there is a verdict the handshake pauses.
     private func judge() -> Int32 {
+        if isOfferedAlone {
+            failure = failure ?? TLSFailure(.sessionDeclined)
+            return GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR
+        }
         if isDowngraded { return GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER }
         if let formerPeer, peerChain.first != formerPeer {
             failure = failure ?? TLSFailure(.laterExchange(.peerChanged))
@@ -61,7 +65,7 @@ extension TLSSession {
     /// Whether the server says that it was made to believe that we speak less than we do (RFC 8446 §4.1.3). Of the two
     /// marks GnuTLS knows only that of the version agreed on.
     var isDowngraded: Bool {
-        guard context.role == .client, context.options.maximumVersion >= .v1_3, version != .v1_3 else { return false }
+        guard context.role == .client, context.priorities.includesTLS13, version != .v1_3 else { return false }
         var (client, server) = (gnutls_datum_t(), gnutls_datum_t())
         gnutls_session_get_random(handle, &client, &server)
         let mark = UnsafeBufferPointer(start: server.data, count: Int(server.size)).suffix(8)

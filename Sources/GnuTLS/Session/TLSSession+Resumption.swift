@@ -38,20 +38,20 @@ extension TLSSession {
 
     /// Offers `session` to the server, which may decline: then a full handshake is made. Before the first step.
     ///
-    /// With a session of TLS 1.2 nothing else is offered. A server that has come to speak TLS 1.3 says so (RFC 8446
-    /// §4.1.3): if it declines, the handshake fails before anything is shown or signed; if not, see ``isHeldBack``.
+    /// Alone, a session of TLS 1.2 comes without TLS 1.3 and the key for it, which would be made for nothing. A server that
+    /// declines is then shown and given nothing: the handshake fails with ``TLSFailure/Kind/sessionDeclined``, and is to be
+    /// made anew with all that can be offered, so that nobody is held to TLS 1.2 who speaks TLS 1.3 by now. For one that
+    /// resumes see ``isHeldBack``.
     ///
     /// - Returns: Whether it is offered: GnuTLS may not be able to use it.
     @discardableResult
-    package func offer(_ session: ResumableSession) -> Bool {
-        if let priorities = try? context.priorities(offering: session.version),
-            gnutls_priority_set(handle, priorities.handle) < 0
-        {
-            return false
-        }
+    package func offer(_ session: ResumableSession, alone: Bool = false) -> Bool {
         let result = session.state.withUnsafeBytes { gnutls_session_set_data(handle, $0.baseAddress, $0.count) }
         guard result >= 0 else { return false }
         offered = Offer(peerChain: session.peerChain, shown: session.shown)
+        if alone, session.version == .v1_2, let priorities = try? context.prioritiesWithoutTLS13() {
+            isOfferedAlone = gnutls_priority_set(handle, priorities.handle) >= 0
+        }
         return true
     }
 

@@ -71,6 +71,8 @@ package final class TLSSession {
     var hasSaidClose = false
     /// What belongs to the session that the client asked the server to resume.
     var offered: Offer?
+    /// Whether that is all that the server may accept.
+    var isOfferedAlone = false
     /// Sessions that the server gave and nobody has taken yet.
     var given: [ResumableSession] = []
     var ticket: Ticket?
@@ -218,6 +220,7 @@ package final class TLSSession {
         self.failure = first
         switch first.kind {
         case .alert, .truncated, .notTLS: break
+        case .sessionDeclined: gnutls_alert_send(handle, GNUTLS_AL_WARNING, GNUTLS_A_USER_CANCELED)
         case .refused: gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_BAD_CERTIFICATE)
         case .signature, .choice, .certificateNotSent, .signatureOutOfPlace:
             gnutls_alert_send(handle, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR)

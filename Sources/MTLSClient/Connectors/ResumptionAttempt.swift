@@ -109,7 +109,7 @@ final class ResumptionAttempt: Sendable {
             }
             do {
                 return try await connect(self)
-            } catch let error as MTLSError where error.mayBeOverSession && isBrokenOffOverSession {
+            } catch let error as MTLSError where isOverSession(error) {
                 wipe()
                 return try await connect(self)
             }
@@ -143,7 +143,19 @@ final class ResumptionAttempt: Sendable {
     /// The server shows its certificate.
     func makesFullHandshake() { state.withLock { $0.isFull = true } }
 
-    private var isBrokenOffOverSession: Bool { state.withLock { $0.isOffered && !$0.isFull } }
+    /// Whether the session is offered alone: to a server that has resumed one of its kind before.
+    var offersAlone: Bool { state.withLock { $0.entry?.isProven ?? false } }
+
+    /// Whether the server has broken the handshake off over the session that it was offered, or the version that came
+    /// with it.
+    private func isOverSession(_ error: MTLSError) -> Bool {
+        guard state.withLock({ $0.isOffered && !$0.isFull }) else { return false }
+        switch error.code {
+        case .handshakeFailed, .versionUnsupported: return true
+        case .connectionLost: return error.phase == .handshake && offersAlone
+        default: return false
+        }
+    }
 
     /// What is kept for the place does not hold.
     private func wipe() {
@@ -178,16 +190,21 @@ final class ResumptionAttempt: Sendable {
     }
 
     private func established(_ summary: HandshakeSummary, _ sessions: [ResumableSession]) {
-        let declined = state.withLock { state in
+        let (declined, proves) = state.withLock { state in
+            let entry = state.entry.take()
             state.isResumed = summary.isResumed
-            state.limit = summary.isResumed ? state.entry?.limit : nil
-            defer { state.entry = nil }
-            return summary.isResumed ? nil : state.entry?.session
+            state.limit = summary.isResumed ? entry?.limit : nil
+            let proves = summary.isResumed && summary.version == .v1_2 && entry?.isProven == false
+            return (summary.isResumed ? nil : entry?.session, proves)
         }
         if !summary.isResumed { renew() }
         if let declined {
             let generation = state.withLock { $0.generation }
             tell { [place] state, _ in state.cache.remove(place, generation) { $0.isSame(as: declined) } }
+        }
+        if proves {
+            let generation = state.withLock { $0.generation }
+            tell { [place] state, _ in state.cache.prove(place, generation) }
         }
         for session in sessions { keep(session) }
         let mayCome = summary.version == .v1_3 && (summary.clientCertificate != nil || candidates.isEmpty)
@@ -225,6 +242,8 @@ final class ResumptionAttempt: Sendable {
             (state.isOffered ? nil : state.entry, state.generation)
         }
         if let unused { tell { [place] state, _ in state.cache.putBack(unused, place, generation) } }
+        // A server that has come to refuse the old version may do so by silence.
+        if (error as? MTLSError)?.code == .timeoutHandshake, offersAlone { wipe() }
         coalesce { $0.failed($1, (error as? MTLSError)?.failure ?? .other) }
     }
 
@@ -249,9 +268,6 @@ final class ResumptionAttempt: Sendable {
 }
 
 extension MTLSError {
-    /// Whether a server may mean the session that it was offered, or the version that comes with it.
-    fileprivate var mayBeOverSession: Bool { code == .handshakeFailed || code == .versionUnsupported }
-
     /// What the failure of one attempt means to those that wait for it.
     fileprivate var failure: HandshakeCoalescing.Failure {
         switch (phase, code) {

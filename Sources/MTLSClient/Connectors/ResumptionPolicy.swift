@@ -6,8 +6,8 @@
 /// policy of now, each time before a session is offered. Of several identities (``Identity/anyInToken(_:pin:module:sessions:keepingPIN:allowingModulePath:)``)
 /// a resumed session has the one that the server's request selected in the full handshake.
 ///
-/// With a session of TLS 1.2 no other version is offered. A server that has come to speak TLS 1.3 says so (RFC 8446
-/// §4.1.3), and is spoken to in TLS 1.3 from the next handshake on.
+/// To a server that has resumed a session of TLS 1.2 before, the next one is offered alone, without a key for TLS 1.3. If
+/// it does not resume, it is shown nothing, and connected to once more with all versions on offer.
 public struct ResumptionPolicy: Sendable, Hashable {
     let isOn: Bool
     let isCoalescing: Bool

@@ -151,6 +151,7 @@ public struct TLSConnector: Connector {
                 try IdentitySelector.choose(candidates, for: request, peer: peer)?.certifiedKey
             }
             configuration.resuming = attempt.offer()
+            configuration.resumesAlone = attempt.offersAlone
             configuration.observe = { attempt.observe($0) }
             return configuration
         }

@@ -14,11 +14,8 @@ final class ConnectionPool {
     private let journal: PoolJournal
     private let loop: any EventLoop
 
-    // safe: neither calls anything of ours while it changes; see HTTP1ExchangeHandler.
-    #if !DEBUG
-    @exclusivity(unchecked)
-    #endif
     private var machine: PoolStateMachine
+    // safe: a table calls nothing of ours while it changes; see HTTP1ExchangeHandler.
     #if !DEBUG
     @exclusivity(unchecked)
     #endif

@@ -2,7 +2,7 @@ import Testing
 
 @testable import GnuTLS
 
-/// Sessions of TLS 1.2 that are offered by a client that speaks TLS 1.3, too.
+/// Sessions of TLS 1.2 that are offered alone by a client that speaks TLS 1.3, too.
 struct HeldBackTests {
     private let world: SessionWorld
     private let client: TLSContext
@@ -38,11 +38,11 @@ struct HeldBackTests {
 
     private func pair(_ server: TLSContext, key: CertifiedKey? = nil) throws -> SessionPair {
         let pair = try Self.pair(world, client, server, key: key)
-        #expect(pair.client.session.offer(session))
+        #expect(pair.client.session.offer(session, alone: true))
         return pair
     }
 
-    @Test func aHelloWithASessionOfTLS12OffersNothingElse() throws {
+    @Test func aHelloWithASessionAloneOffersNothingElse() throws {
         let pair = try pair(server)
         pair.client.step()
         let extensions = try #require(pair.client.session.hello?.items.map(\.type))
@@ -50,8 +50,9 @@ struct HeldBackTests {
         #expect(!extensions.contains(43) && !extensions.contains(51))
     }
 
-    @Test func aHelloWithoutASessionOffersTLS13() throws {
+    @Test func aHelloWithASessionThatIsNotAloneOffersTLS13() throws {
         let pair = try Self.pair(world, client, server)
+        #expect(pair.client.session.offer(session))
         pair.client.step()
         let extensions = try #require(pair.client.session.hello?.items.map(\.type))
         #expect(extensions.contains(43) && extensions.contains(51))
@@ -65,12 +66,16 @@ struct HeldBackTests {
         #expect(pair.client.session.takeGivenSessions().isEmpty)
     }
 
-    @Test func aServerThatHasLearnedTLS13AndDeclinesIsShownNothing() throws {
+    @Test(arguments: TLSVersion.allCases)
+    func aServerThatDeclinesIsShownNothing(_ maximum: TLSVersion) throws {
         let signer = RecordingSigner(world.clientKey)
-        let pair = try pair(try Self.context(.server), key: try world.external(signer))
+        let pair = try pair(try Self.context(.server, maximum: maximum), key: try world.external(signer))
         pair.shake()
         #expect(!pair.client.isDone)
-        #expect(pair.client.failure != nil)
+        guard case .sessionDeclined = pair.client.failure?.kind else {
+            Issue.record("\(String(describing: pair.client.failure))")
+            return
+        }
         #expect(pair.client.pauses == 0)
         #expect(signer.inputs.isEmpty)
         #expect(pair.server.session.peerChain.isEmpty)
@@ -78,20 +83,26 @@ struct HeldBackTests {
 
     @Test func aServerOfTLS12IsNotHeldBack() throws {
         let server = try Self.context(.server, maximum: .v1_2)
-        let session = try Self.session(world, server)
-        for isKnown in [true, false] {
-            let pair = try Self.pair(world, client, isKnown ? server : try Self.context(.server, maximum: .v1_2))
-            #expect(pair.client.session.offer(session))
-            pair.shake()
-            #expect(pair.client.isDone)
-            #expect(pair.client.session.isResumed == isKnown)
-            #expect(!pair.client.session.isHeldBack)
-            #expect(!pair.client.session.takeGivenSessions().isEmpty || isKnown)
-        }
+        let pair = try Self.pair(world, client, server)
+        #expect(pair.client.session.offer(try Self.session(world, server), alone: true))
+        pair.shake()
+        #expect(pair.client.isDone && pair.client.session.isResumed)
+        #expect(!pair.client.session.isHeldBack)
     }
 
-    @Test func versionsInTheUsersOwnPrioritiesAreLeftAlone() throws {
-        let options = TLSOptions(priority: "-VERS-TLS1.3:+VERS-TLS1.3", resumesSessions: true)
-        #expect(try TLSContext(role: .client, options: options).priorities(offering: .v1_2) == nil)
+    @Test(arguments: [
+        TLSOptions(priority: "-VERS-TLS1.3"), TLSOptions(priority: "-VERS-TLS1.3:+VERS-TLS1.3"),
+        TLSOptions(allowsRenegotiation: true), TLSOptions(minimumVersion: .v1_3), TLSOptions(maximumVersion: .v1_2),
+    ])
+    func thereIsNothingToLeaveOutOrItIsNotOurs(_ options: TLSOptions) throws {
+        #expect(try TLSContext(role: .client, options: options).prioritiesWithoutTLS13() == nil)
+    }
+
+    @Test func whoDoesWithoutTLS13ByHisOwnPrioritiesIsNotTakenForDowngraded() throws {
+        let client = try TLSContext(role: .client, options: TLSOptions(priority: "-VERS-TLS1.3"))
+        let pair = try Self.pair(world, client, server)
+        pair.shake()
+        #expect(pair.client.isDone)
+        #expect(pair.client.session.version == .v1_2)
     }
 }
