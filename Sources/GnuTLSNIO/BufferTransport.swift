@@ -40,7 +40,7 @@ final class BufferTransport: TLSTransport {
         }
         inbound.moveReaderIndex(forwardBy: count)
         pendingBytes -= count
-        if inbound.readableBytes == 0 { inbound = pendingBytes > 0 ? later.popFirst() ?? ByteBuffer() : ByteBuffer() }
+        if inbound.readableBytes == 0 { inbound = (pendingBytes > 0 ? later.popFirst() : nil) ?? ByteBuffer() }
         return .bytes(count)
     }
 

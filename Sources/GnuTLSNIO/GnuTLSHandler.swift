@@ -287,9 +287,7 @@ package final class GnuTLSHandler: ChannelDuplexHandler {
         if session.isHeldBack { configuration.observe?(.outdated) }
         configuration.observe?(.established(summary, session.takeGivenSessions()))
         self.summary = summary
-        var configuration = configuration
         configuration.handshakeIsOver()
-        self.configuration = configuration
         completion.take()?.succeed(summary)
         context.fireUserInboundEventTriggered(
             TLSUserEvent.handshakeCompleted(negotiatedProtocol: summary.applicationProtocol))

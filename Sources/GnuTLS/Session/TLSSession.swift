@@ -40,6 +40,8 @@ package final class TLSSession {
     package internal(set) var isEstablished = false
     /// How often the peer had us begin another exchange.
     var laterExchanges = 0
+    // heldData, opening and given are asked for with each record and seldom changed. They are changed as wholes: then
+    // the compiler can leave out the exclusivity checks for all who ask.
     /// Data of the application that came in the middle of one.
     var heldData: [UInt8] = []
     /// In renegotiation, the certificate that the peer had shown before.

@@ -198,12 +198,10 @@ final class ResumptionAttempt: Sendable {
             return (summary.isResumed ? nil : entry?.session, proves)
         }
         if !summary.isResumed { renew() }
+        let generation = state.withLock { $0.generation }
         if let declined {
-            let generation = state.withLock { $0.generation }
             tell { [place] state, _ in state.cache.remove(place, generation) { $0.isSame(as: declined) } }
-        }
-        if proves {
-            let generation = state.withLock { $0.generation }
+        } else if proves {
             tell { [place] state, _ in state.cache.prove(place, generation) }
         }
         for session in sessions { keep(session) }

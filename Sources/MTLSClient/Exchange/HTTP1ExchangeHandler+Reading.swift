@@ -19,7 +19,7 @@ extension HTTP1ExchangeHandler {
         timePatience()
     }
 
-    /// Tells the pacing something.
+    /// Tells the pacing something. It is changed as a whole, which costs no exclusivity check.
     func pace<Answer>(_ tell: (inout ReadPacing) -> Answer) -> Answer {
         var pacing = pacing
         defer { self.pacing = pacing }
